@@ -1,0 +1,31 @@
+// Package warm holds imports while the module is set up.
+package warm
+
+import (
+	_ "github.com/99designs/gqlgen/graphql"
+	_ "github.com/99designs/gqlgen/graphql/handler"
+	_ "github.com/99designs/gqlgen/graphql/handler/extension"
+	_ "github.com/99designs/gqlgen/graphql/handler/lru"
+	_ "github.com/99designs/gqlgen/graphql/handler/transport"
+	_ "github.com/99designs/gqlgen/graphql/handler/testserver"
+	_ "github.com/99designs/gqlgen/graphql/playground"
+	_ "github.com/vektah/gqlparser/v2"
+	_ "github.com/dgraph-io/badger/v4"
+	_ "github.com/alecthomas/kong"
+	_ "github.com/blevesearch/bleve/v2"
+	_ "golang.org/x/text/unicode/norm"
+	_ "golang.org/x/text/cases"
+	_ "golang.org/x/text/collate"
+	_ "golang.org/x/text/width"
+	_ "github.com/prometheus/client_golang/prometheus"
+	_ "github.com/prometheus/client_golang/prometheus/promhttp"
+	_ "github.com/google/go-cmp/cmp"
+	_ "pgregory.net/rapid"
+	_ "go.uber.org/goleak"
+	_ "github.com/vikstrous/dataloadgen"
+	_ "github.com/mozillazg/go-unidecode"
+	_ "github.com/mozillazg/go-pinyin"
+	_ "github.com/hbollon/go-edlib"
+	_ "github.com/klauspost/compress/gzhttp"
+	_ "github.com/goccy/go-yaml"
+)
