@@ -1,0 +1,33 @@
+# Names for the commands one needs. The work is in scripts/ and in the go and npm commands themselves.
+
+.DEFAULT_GOAL := help
+.PHONY: help run check test lint fmt generate bench web
+
+help: ## what there is (this list)
+	@awk -F ': ## ' '/^[a-z]+: ## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: ## start the server on its demo facts
+	go run ./cmd/server
+
+check: ## everything that must hold before a change is done: what .ci/run runs
+	@scripts/check
+
+test: ## the tests of the Go code, without the race detector
+	go test ./...
+
+lint: ## format, vet, staticcheck and golangci-lint
+	@scripts/check format vet staticcheck lint
+
+fmt: ## format the Go code
+	go tool gofumpt -l -w .
+
+generate: ## write the generated code again, after a change of the schema or gqlgen.yml
+	go generate ./...
+
+bench: ## the benchmarks beside the code
+	go test -run '^$$' -bench . -benchmem ./...
+
+web: ## build the web assets again, after a change in internal/web/app
+	npm --prefix internal/web/app ci
+	npm --prefix internal/web/app run check
+	npm --prefix internal/web/app run build
