@@ -21,6 +21,8 @@ var (
 	ErrConflict = errors.New("conflict")
 	// ErrTooLarge: a batch or an answer is larger than the stated limit.
 	ErrTooLarge = errors.New("too large")
+	// ErrTooComplex: answering would cost more than one request may.
+	ErrTooComplex = errors.New("too complex")
 	// ErrUnavailable: the engine cannot answer at present; trying later may help.
 	ErrUnavailable = errors.New("unavailable")
 	// ErrClosed: the store, snapshot or index has been closed.
@@ -92,3 +94,17 @@ func (e *AmbiguousError) Error() string {
 
 // Is reports that every AmbiguousError is an ErrAmbiguous.
 func (e *AmbiguousError) Is(target error) bool { return target == ErrAmbiguous }
+
+// TooComplexError is an ErrTooComplex that says which bound was met and what to
+// do about it. Its text is safe to show to a client.
+type TooComplexError struct{ Reason string }
+
+// Error returns the reason.
+func (e *TooComplexError) Error() string { return e.Reason }
+
+// Is reports that every TooComplexError is an ErrTooComplex.
+func (e *TooComplexError) Is(target error) bool { return target == ErrTooComplex }
+
+func tooComplexf(format string, args ...any) error {
+	return &TooComplexError{Reason: fmt.Sprintf(format, args...)}
+}

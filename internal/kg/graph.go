@@ -1,0 +1,671 @@
+package kg
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// Graph is the knowledge graph over a store: the one door for writes, and where
+// views for reading come from. It is safe for concurrent use. There is at most
+// one Graph over a store.
+type Graph struct {
+	store  Store
+	text   TextIndex
+	now    func() time.Time
+	budget Budget
+	// writing serialises Apply: what a write makes of the facts depends on
+	// the state it finds.
+	writing sync.Mutex
+}
+
+// Options of a Graph.
+type Options struct {
+	// Text answers searches by words; nil where there is no such index.
+	Text TextIndex
+	// Now is the clock by which claims are recorded and "today" is told; nil
+	// for the machine's.
+	Now func() time.Time
+	// Budget bounds the walks of a request; zero parts mean DefaultBudget's.
+	Budget Budget
+}
+
+// NewGraph returns the graph that the store holds.
+func NewGraph(store Store, o Options) *Graph {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &Graph{store: store, text: o.Text, now: o.Now, budget: o.Budget.withDefaults()}
+}
+
+// Apply records a write: all of it or nothing. What is wrong with it is told in
+// full, as a *Rejection. Recording what the graph knows already changes nothing.
+func (g *Graph) Apply(ctx context.Context, w Write) (Applied, error) {
+	g.writing.Lock()
+	defer g.writing.Unlock()
+	snap, err := g.store.Snapshot(ctx)
+	if err != nil {
+		return Applied{}, err
+	}
+	defer snap.Close()
+	a := &application{
+		snap: snap, write: w, at: g.now().UTC().Truncate(time.Millisecond), revision: snap.Revision() + 1,
+		puts: make(map[ID]Record), kinds: make(map[ID]EntityKind), touchedMetrics: make(map[ID]map[string]bool),
+	}
+	if err := a.prepare(ctx); err != nil {
+		return Applied{}, err
+	}
+	if err := a.materialise(ctx); err != nil {
+		return Applied{}, err
+	}
+	batch := &Batch{At: a.at, Delete: a.deletes}
+	for _, id := range slices.Sorted(maps.Keys(a.puts)) {
+		batch.Put = append(batch.Put, a.puts[id])
+	}
+	if a.applied.Revision, err = g.store.Apply(ctx, batch); err != nil {
+		return Applied{}, err
+	}
+	return a.applied, nil
+}
+
+// application is one write on its way into the store.
+type application struct {
+	snap     Snapshot
+	write    Write
+	at       time.Time
+	revision Revision
+
+	known   map[ID]Record // what the store holds of all that is mentioned
+	fresh   []*Claim      // claims the graph does not hold yet
+	kinds   map[ID]EntityKind
+	metrics *vocabulary
+
+	puts    map[ID]Record
+	deletes []ID
+	applied Applied
+	// touchedMetrics are the measures to look through for conflicts.
+	touchedMetrics map[ID]map[string]bool
+}
+
+// prepare checks the write against itself and against what the graph holds.
+func (a *application) prepare(ctx context.Context) error {
+	bad := &Rejection{}
+	ids := make(map[ID]bool)
+	for i, s := range a.write.Sources {
+		bad.add(InSources, i, s.check())
+		ids[s.ID] = true
+		a.puts[s.ID] = s
+	}
+	vocabulary, err := a.vocabulary(ctx, bad)
+	if err != nil {
+		return err
+	}
+	a.metrics = vocabulary
+	seen := make(map[ID]bool)
+	var claims []*Claim
+	var at []int
+	for i, c := range a.write.Claims {
+		if err := c.Statement.check(); err != nil {
+			bad.add(InClaims, i, err)
+			continue
+		}
+		own := *c
+		own.ID, own.Recorded, own.Revision, own.Retracted = c.deriveID(), a.at, a.revision, nil
+		if seen[own.ID] {
+			a.applied.Known++
+			continue
+		}
+		seen[own.ID] = true
+		claims, at = append(claims, &own), append(at, i)
+		ids[own.ID], ids[own.Source] = true, true
+		for _, id := range own.Statement.mentions() {
+			ids[id] = true
+		}
+		if own.AttributedTo != "" {
+			ids[own.AttributedTo] = true
+		}
+	}
+	for _, c := range a.write.Conflicts {
+		ids[c.About] = true
+		for _, p := range c.Claims {
+			for _, cite := range p.Citations {
+				ids[cite.Source] = true
+			}
+		}
+	}
+	if err := a.lookUp(ctx, ids); err != nil {
+		return err
+	}
+	a.learnKinds(claims, at, bad)
+	for i, c := range claims {
+		if old, ok := a.known[c.ID].(*Claim); ok && old.Retracted == nil {
+			a.applied.Known++
+			continue
+		}
+		if err := a.checkClaim(c); err != nil {
+			bad.add(InClaims, at[i], err)
+			continue
+		}
+		a.applied.Recorded++
+		a.fresh = append(a.fresh, c)
+	}
+	for i, c := range a.write.Conflicts {
+		bad.add(InConflicts, i, a.checkConflict(c))
+	}
+	return bad.orNil()
+}
+
+// vocabulary returns the metrics of the store together with those of the write.
+func (a *application) vocabulary(ctx context.Context, bad *Rejection) (*vocabulary, error) {
+	byName := make(map[string]*Metric)
+	for r, err := range a.snap.Scan(ctx, ScanQuery{Kind: RecordMetric}) {
+		if err != nil {
+			return nil, err
+		}
+		m := r.(*Metric)
+		byName[m.Name] = m
+	}
+	for i, m := range a.write.Metrics {
+		bad.add(InMetrics, i, m.check())
+		byName[m.Name] = m
+		a.puts[m.RecordID()] = m
+	}
+	for i, m := range a.write.Metrics {
+		for _, other := range m.SameAs {
+			if byName[other] == nil {
+				bad.add(InMetrics, i, Invalidf("", "the metric %s is said to be the same as %q, which is not in the vocabulary", m.Name, clip(other)))
+			} else if byName[other].Unit != m.Unit {
+				bad.add(InMetrics, i, Invalidf("", "the metric %s (%s) cannot be the same as %s (%s): their units differ", m.Name, m.Unit, other, byName[other].Unit))
+			}
+		}
+	}
+	return newVocabulary(slices.Collect(maps.Values(byName))), nil
+}
+
+func (a *application) lookUp(ctx context.Context, ids map[ID]bool) error {
+	wanted := slices.Sorted(maps.Keys(ids))
+	records, err := a.snap.Get(ctx, wanted)
+	if err != nil {
+		return err
+	}
+	a.known = make(map[ID]Record, len(wanted))
+	for i, r := range records {
+		if r != nil {
+			a.known[wanted[i]] = r
+		}
+	}
+	return nil
+}
+
+// learnKinds notes the kind of every entity that the store or the write knows.
+func (a *application) learnKinds(claims []*Claim, at []int, bad *Rejection) {
+	for id, r := range a.known {
+		if e, ok := r.(*Entity); ok {
+			a.kinds[id] = e.Kind
+		}
+	}
+	named := make(map[ID]bool)
+	for i, c := range claims {
+		switch s := c.Statement.(type) {
+		case *EntityStatement:
+			if old, ok := a.known[s.Entity]; ok && old.RecordKind() != RecordEntity {
+				bad.add(InClaims, at[i], Invalidf("", "the id %s belongs to a %s already", s.Entity, old.RecordKind()))
+			}
+			if _, ok := a.puts[s.Entity]; ok {
+				bad.add(InClaims, at[i], Invalidf("", "the id %s is that of a source or metric already", s.Entity))
+			}
+			if kind := a.kinds[s.Entity]; kind != 0 && kind != s.Kind {
+				bad.add(InClaims, at[i], Invalidf("", "%s is a %s and cannot become a %s; use another id", s.Entity, kind, s.Kind))
+				continue
+			}
+			a.kinds[s.Entity] = s.Kind
+		case *NameStatement:
+			named[s.Entity] = true
+		}
+	}
+	for i, c := range claims {
+		if s, ok := c.Statement.(*EntityStatement); ok && a.known[s.Entity] == nil && !named[s.Entity] {
+			bad.add(InClaims, at[i], Invalidf("", "the new entity %s has no name", s.Entity))
+			named[s.Entity] = true
+		}
+	}
+}
+
+func (a *application) checkClaim(c *Claim) error {
+	if !a.isSource(c.Source) {
+		return Invalidf("", "there is no source %q", clip(string(c.Source)))
+	}
+	for _, id := range append(c.Statement.mentions(), c.AttributedTo) {
+		if id != "" && a.kinds[id] == 0 {
+			return Invalidf("", "there is no entity %q", clip(string(id)))
+		}
+	}
+	if len(c.Locator)+len(c.Note) > 2*maxText {
+		return Invalidf("", "locator and note are longer than %d bytes", 2*maxText)
+	}
+	if err := checkTexts(c.Locator); err != nil {
+		return err
+	}
+	switch s := c.Statement.(type) {
+	case *RelationStatement:
+		return s.Type.checkEnds(a.kinds[s.From], a.kinds[s.To])
+	case *Figure:
+		m := a.metrics.metrics[s.Metric]
+		if m == nil {
+			return Invalidf("", "there is no metric %q in the vocabulary; add it with a definition and a unit", clip(s.Metric))
+		}
+		return m.checkUnit(s.Unit)
+	}
+	return nil
+}
+
+func (a *application) isSource(id ID) bool {
+	if r, ok := a.puts[id]; ok && r.RecordKind() == RecordSource {
+		return true
+	}
+	r, ok := a.known[id]
+	return ok && r.RecordKind() == RecordSource
+}
+
+func (a *application) checkConflict(c *Conflict) error {
+	switch {
+	case a.kinds[c.About] == 0:
+		return Invalidf("", "there is no entity %q", clip(string(c.About)))
+	case c.Predicate == "" || len(c.Claims) == 0 || c.Kind < Contradiction || c.Kind > UnitConflict:
+		return Invalidf("", "a conflict about %s needs a predicate, a kind and at least one claim", c.About)
+	}
+	own := *c
+	parts := []string{"noted", string(c.About), c.Predicate}
+	for _, p := range c.Claims {
+		parts = append(parts, p.Value)
+		if p.Value == "" || len(p.Citations) == 0 {
+			return Invalidf("", "every claim of a conflict about %s needs a value and a citation", c.About)
+		}
+		for _, cite := range p.Citations {
+			if !a.isSource(cite.Source) {
+				return Invalidf("", "there is no source %q", clip(string(cite.Source)))
+			}
+			parts = append(parts, string(cite.Source), cite.Locator)
+		}
+	}
+	own.ID = derivedID(conflictPrefix, parts...)
+	own.Rule = ""
+	a.puts[own.ID] = &own
+	return nil
+}
+
+// materialise works out the facts of every family that the fresh claims touch,
+// and of those that bear on the ownership of a company that they touch.
+func (a *application) materialise(ctx context.Context) error {
+	families := make(map[string][]*Claim)
+	companies := make(map[ID]*company)
+	for _, c := range a.fresh {
+		families[c.Family()] = append(families[c.Family()], c)
+		if s, ok := c.Statement.(*RelationStatement); ok {
+			if id := s.ownershipOf(); id != "" && companies[id] == nil {
+				companies[id] = &company{}
+			}
+		}
+	}
+	if err := a.readCompanies(ctx, companies, families); err != nil {
+		return err
+	}
+	order := slices.Sorted(maps.Keys(families))
+	for c, err := range a.snap.Claims(ctx, order) {
+		if err != nil {
+			return err
+		}
+		families[c.Family()] = append(families[c.Family()], c)
+	}
+	before, err := a.factsBefore(ctx, families)
+	if err != nil {
+		return err
+	}
+	for _, family := range order {
+		live := slices.DeleteFunc(families[family], func(c *Claim) bool { return c.Retracted != nil })
+		if len(live) > 0 {
+			a.materialiseFamily(live, before, companies)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(companies)) {
+		a.materialiseHoldings(id, companies[id], before)
+	}
+	return a.findConflicts(ctx)
+}
+
+// company gathers what bears on the ownership of one company.
+type company struct {
+	// before are the holdings in it that the store has.
+	before []*Relation
+	// deals, holdings and mergers are as their claims give them.
+	deals, holdings, mergers []*Relation
+}
+
+// ownershipOf returns the company on whose ownership the statement bears, or "".
+func (s *RelationStatement) ownershipOf() ID {
+	switch s.Type {
+	case Owns, Acquired:
+		return s.To
+	case MergedInto:
+		return s.From
+	}
+	return ""
+}
+
+// readCompanies reads the holdings in the companies, and adds the families of
+// all claims that bear on who owns them.
+func (a *application) readCompanies(ctx context.Context, companies map[ID]*company, families map[string][]*Claim) error {
+	ids := slices.Sorted(maps.Keys(companies))
+	if len(ids) == 0 {
+		return nil
+	}
+	add := func(family string) {
+		if _, ok := families[family]; !ok {
+			families[family] = nil
+		}
+	}
+	for _, c := range a.fresh {
+		if s, ok := c.Statement.(*RelationStatement); ok && (s.Type == Owns || s.Type == Acquired) {
+			add(relationFamily(Owns, s.From, s.To))
+			add(relationFamily(Acquired, s.From, s.To))
+		}
+	}
+	for e, err := range a.snap.Relations(ctx, RelationQuery{Of: ids, Direction: In, Types: []RelationType{Owns, Acquired}}) {
+		if err != nil {
+			return err
+		}
+		r := e.Relation
+		add(relationFamily(Owns, r.From, r.To))
+		add(relationFamily(Acquired, r.From, r.To))
+		if r.Type == Owns {
+			companies[ids[e.At]].before = append(companies[ids[e.At]].before, r)
+		}
+	}
+	for e, err := range a.snap.Relations(ctx, RelationQuery{Of: ids, Direction: Out, Types: []RelationType{MergedInto}}) {
+		if err != nil {
+			return err
+		}
+		add(relationFamily(MergedInto, e.Relation.From, e.Relation.To))
+	}
+	return a.learnMoreKinds(ctx, families)
+}
+
+// learnMoreKinds notes the kinds of the ends of families that were added.
+func (a *application) learnMoreKinds(ctx context.Context, families map[string][]*Claim) error {
+	missing := make(map[ID]bool)
+	for family := range families {
+		if from, to, ok := relationEnds(family); ok {
+			for _, id := range []ID{from, to} {
+				if a.kinds[id] == 0 {
+					missing[id] = true
+				}
+			}
+		}
+	}
+	ids := slices.Sorted(maps.Keys(missing))
+	records, err := a.snap.Get(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for _, r := range records {
+		if e, ok := r.(*Entity); ok {
+			a.kinds[e.ID] = e.Kind
+		}
+	}
+	return nil
+}
+
+// factsBefore fetches the facts that the claims of the families support so far.
+func (a *application) factsBefore(ctx context.Context, families map[string][]*Claim) (map[ID]Record, error) {
+	ids := make(map[ID]bool)
+	for _, claims := range families {
+		for _, c := range claims {
+			if c.Fact != "" {
+				ids[c.Fact] = true
+			}
+		}
+	}
+	wanted := slices.Sorted(maps.Keys(ids))
+	records, err := a.snap.Get(ctx, wanted)
+	if err != nil {
+		return nil, err
+	}
+	facts := make(map[ID]Record, len(wanted))
+	for i, r := range records {
+		if r != nil {
+			facts[wanted[i]] = r
+		}
+	}
+	return facts, nil
+}
+
+func (a *application) materialiseFamily(claims []*Claim, before map[ID]Record, companies map[ID]*company) {
+	switch s := claims[0].Statement.(type) {
+	case *RelationStatement:
+		a.materialiseRelations(s, claims, before, companies[s.ownershipOf()])
+	case *Figure:
+		o := observationFact(claims)
+		a.rest(claims, o.ID)
+		a.put(o, before, &a.applied.Observations)
+		if a.touchedMetrics[o.Subject] == nil {
+			a.touchedMetrics[o.Subject] = make(map[string]bool)
+		}
+		for _, name := range a.metrics.close(o.Metric) {
+			a.touchedMetrics[o.Subject][name] = true
+		}
+	default:
+		id := s.mentions()[0]
+		if e := entityFact(id, claims); e != nil {
+			a.rest(claims, id)
+			a.put(e, a.known, &a.applied.Entities)
+		}
+	}
+}
+
+// materialiseRelations works out the relations of one family. Holdings are left
+// to materialiseHoldings, which knows the deals as well.
+func (a *application) materialiseRelations(s *RelationStatement, claims []*Claim, before map[ID]Record, of *company) {
+	var old []*Relation
+	for _, id := range slices.Sorted(maps.Keys(before)) {
+		r, ok := before[id].(*Relation)
+		if ok && slices.ContainsFunc(claims, func(c *Claim) bool { return c.Fact == id }) {
+			old = append(old, r)
+		}
+	}
+	facts, redirects := relationFacts(claims, a.kinds, old)
+	held := make(map[ID]bool)
+	for _, f := range facts {
+		a.rest(f.claims, f.ID)
+		held[f.ID] = true
+		switch s.Type {
+		case Owns:
+			of.holdings = append(of.holdings, f.Relation)
+			continue
+		case Acquired:
+			of.deals = append(of.deals, f.Relation)
+		case MergedInto:
+			of.mergers = append(of.mergers, f.Relation)
+		}
+		a.put(f.Relation, before, &a.applied.Relations)
+	}
+	for _, r := range redirects {
+		a.puts[r.From] = r
+		held[r.From] = true
+	}
+	for _, r := range old {
+		if !held[r.ID] {
+			a.deletes = append(a.deletes, r.ID)
+		}
+	}
+}
+
+// materialiseHoldings works out who owns a company, from the holdings that are
+// stated and the deals in which it was bought.
+func (a *application) materialiseHoldings(of ID, c *company, before map[ID]Record) {
+	for _, r := range c.before {
+		before[r.ID] = r
+	}
+	holdings := deriveHoldings(c.deals, c.holdings, c.mergers)
+	byOwner := make(map[ID][]*Relation)
+	now := make(map[ID]bool)
+	for _, h := range holdings {
+		a.put(h, before, &a.applied.Relations)
+		now[h.ID] = true
+		byOwner[h.From] = append(byOwner[h.From], h)
+	}
+	for _, r := range c.before {
+		if _, passed := a.puts[r.ID]; !passed && !now[r.ID] && !slices.Contains(a.deletes, r.ID) {
+			a.deletes = append(a.deletes, r.ID)
+		}
+		if byOwner[r.From] == nil {
+			byOwner[r.From] = []*Relation{}
+		}
+	}
+	for _, owner := range slices.Sorted(maps.Keys(byOwner)) {
+		a.findStakeConflicts(byOwner[owner], slices.DeleteFunc(slices.Clone(c.before), func(r *Relation) bool { return r.From != owner }))
+	}
+	if whole := wholeConflict(holdings); whole != nil {
+		a.puts[whole.ID] = whole
+	} else {
+		a.deletes = append(a.deletes, wholeConflictID(of))
+	}
+}
+
+// findStakeConflicts looks through the holdings of one owner in one company again.
+func (a *application) findStakeConflicts(holdings, before []*Relation) {
+	found := make(map[ID]bool)
+	for _, c := range stakeConflicts(holdings) {
+		a.puts[c.ID] = c
+		found[c.ID] = true
+	}
+	for i, r := range before {
+		for _, s := range before[:i] {
+			if id := stakeConflictID(r, s); !found[id] {
+				a.deletes = append(a.deletes, id)
+			}
+		}
+	}
+}
+
+// rest notes on which fact the claims rest, and keeps those that are new or moved.
+func (a *application) rest(claims []*Claim, fact ID) {
+	for _, c := range claims {
+		if c.Fact != fact || c.Revision == a.revision {
+			c.Fact = fact
+			a.puts[c.ID] = c
+		}
+	}
+}
+
+func (a *application) put(r Record, before map[ID]Record, changed *int) {
+	if old, ok := before[r.RecordID()]; ok && reflect.DeepEqual(old, r) {
+		return
+	}
+	*changed++
+	a.puts[r.RecordID()] = r
+}
+
+// findConflicts looks through the touched measures of every entity again.
+func (a *application) findConflicts(ctx context.Context) error {
+	subjects := slices.Sorted(maps.Keys(a.touchedMetrics))
+	if len(subjects) == 0 {
+		return nil
+	}
+	metrics := make(map[string]bool)
+	for _, names := range a.touchedMetrics {
+		maps.Copy(metrics, names)
+	}
+	figures := make(map[ID]map[ID]*Observation)
+	note := func(o *Observation) {
+		if figures[o.Subject] == nil {
+			figures[o.Subject] = make(map[ID]*Observation)
+		}
+		figures[o.Subject][o.ID] = o
+	}
+	q := ObservationQuery{Of: subjects, Metrics: slices.Sorted(maps.Keys(metrics))}
+	for f, err := range a.snap.Observations(ctx, q) {
+		if err != nil {
+			return err
+		}
+		note(f.Observation)
+	}
+	for _, r := range a.puts {
+		if o, ok := r.(*Observation); ok {
+			note(o)
+		}
+	}
+	before := make(map[ID][]*Conflict)
+	for c, err := range a.snap.Conflicts(ctx, subjects) {
+		if err != nil {
+			return err
+		}
+		before[c.About] = append(before[c.About], c)
+	}
+	for _, subject := range subjects {
+		touched := a.touchedMetrics[subject]
+		var observations []*Observation
+		for _, o := range figures[subject] {
+			if touched[o.Metric] {
+				observations = append(observations, o)
+			}
+		}
+		found := make(map[ID]bool)
+		for _, c := range figureConflicts(subject, observations, a.metrics) {
+			found[c.ID] = true
+			a.puts[c.ID] = c
+		}
+		for _, c := range before[subject] {
+			if (c.Rule == ruleFigures || c.Rule == ruleWithdrawn) && touched[c.Predicate] && !found[c.ID] {
+				a.deletes = append(a.deletes, c.ID)
+			}
+		}
+	}
+	return nil
+}
+
+// View opens the newest moment of the graph for reading. It must be closed.
+func (g *Graph) View(ctx context.Context) (*View, error) {
+	snap, err := g.store.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	now := g.now()
+	return &View{snap: snap, text: g.text, today: DayOf(now), opened: now, budget: g.budget}, nil
+}
+
+// Records returns the newest records with these ids, aligned with them: nil
+// where there is none. It serves those who prepare a write.
+func (g *Graph) Records(ctx context.Context, ids []ID) ([]Record, error) {
+	snap, err := g.store.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer snap.Close()
+	return snap.Get(ctx, ids)
+}
+
+// IsEmpty reports that nothing has ever been recorded.
+func (g *Graph) IsEmpty(ctx context.Context) (bool, error) {
+	snap, err := g.store.Snapshot(ctx)
+	if err != nil {
+		return false, err
+	}
+	defer snap.Close()
+	return snap.Revision() == 0, nil
+}
+
+// Ping returns nil if the graph can be read.
+func (g *Graph) Ping(ctx context.Context) error { return g.store.Ping(ctx) }
+
+// String names the counts of an applied write, for logs and reports.
+func (a Applied) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%d claims recorded, %d known already; %d entities, %d relations and %d figures added or changed; revision %d",
+		a.Recorded, a.Known, a.Entities, a.Relations, a.Observations, a.Revision)
+	return b.String()
+}

@@ -1,0 +1,1159 @@
+package kg
+
+import (
+	"cmp"
+	"context"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+)
+
+// This file turns the graph's own clock back: what had been recorded by a moment
+// of the past. The store keeps facts for now only, and whoever reads them pays
+// nothing for history. The facts of a past moment are worked out again from the
+// claims that were known then, by the functions that work them out when claims
+// are written (fact.go, derive.go, rules.go).
+
+// KnownBy turns the graph's own clock: from now on the view answers by what had
+// been recorded by that instant, the instant included. One that has not come yet
+// means now. It is called before anything else is asked of the view.
+//
+// What no claim says has no past: sources and metrics are as they are now,
+// conflicts that a person noted appear as soon as the entity concerned was
+// known, and Stats counts what the store holds. An id leads to the fact that it
+// named then as long as some record has the id now; a name that no entity bears
+// any more is not found.
+func (v *View) KnownBy(at time.Time) {
+	now := v.snap
+	if past, ok := now.(*pastSnapshot); ok {
+		now = past.now
+	}
+	v.snap = now
+	if at.Before(v.opened) {
+		v.snap = &pastSnapshot{now: now, at: at, claims: v.budget.Edges, kinds: make(map[ID]EntityKind)}
+	}
+}
+
+// pastSnapshot is a snapshot as it would have been at an earlier time: a
+// Snapshot in every respect, worked out from the claims of the one it stands on.
+type pastSnapshot struct {
+	now Snapshot
+	at  time.Time
+	// claims bounds how many claims one call may read.
+	claims int
+
+	mu sync.Mutex
+	// kinds are those of the entities looked at so far, 0 where there was none.
+	kinds map[ID]EntityKind
+}
+
+// known returns the claim as it was at the moment, or nil where it had not been
+// recorded yet.
+func (p *pastSnapshot) known(c *Claim) *Claim {
+	if c.Recorded.After(p.at) {
+		return nil
+	}
+	if c.Retracted != nil && c.Retracted.At.After(p.at) {
+		c.Retracted = nil
+	}
+	return c
+}
+
+// Revision is that of the moment from which the past is seen.
+func (p *pastSnapshot) Revision() Revision { return p.now.Revision() }
+
+// Stats counts what the store holds.
+func (p *pastSnapshot) Stats(ctx context.Context) (map[RecordKind]int64, error) {
+	return p.now.Stats(ctx)
+}
+
+// Close closes the moment from which the past is seen.
+func (p *pastSnapshot) Close() error { return p.now.Close() }
+
+// recollection is one call of a past snapshot, with what is left of the claims
+// that it may read.
+type recollection struct {
+	*pastSnapshot
+	ctx  context.Context
+	left int
+}
+
+func (p *pastSnapshot) recollect(ctx context.Context) *recollection {
+	return &recollection{p, ctx, p.claims}
+}
+
+// recalled is the sequence of what work passes to emit; where emit returns
+// false, work ends and returns nil.
+func recalled[T any](ctx context.Context, p *pastSnapshot, work func(r *recollection, emit func(T) bool) error) iter.Seq2[T, error] {
+	return func(yield func(T, error) bool) {
+		var zero T
+		left := false
+		err := work(p.recollect(ctx), func(x T) bool {
+			if err := ctx.Err(); err != nil {
+				left = true
+				yield(zero, err)
+				return false
+			}
+			left = !yield(x, nil)
+			return !left
+		})
+		if err != nil && !left {
+			yield(zero, err)
+		}
+	}
+}
+
+// spend counts a claim read.
+func (r *recollection) spend() error {
+	if r.left--; r.left < 0 {
+		return tooComplexf("what was known at %s takes more than %d claims to work out; ask for fewer entities or types, or leave out knownAt",
+			r.at.UTC().Format(time.RFC3339Nano), r.claims)
+	}
+	return nil
+}
+
+// family is claims that are read together: those that were known and had not
+// been taken back.
+type family []*Claim
+
+// gather sorts claims into families, each claim once.
+func gather[T any](r *recollection, claims iter.Seq2[T, error], claim func(T) *Claim) (map[string]family, error) {
+	families := make(map[string]family)
+	seen := make(map[ID]bool)
+	for x, err := range claims {
+		if err == nil {
+			err = r.spend()
+		}
+		if err != nil {
+			return nil, err
+		}
+		if c := r.known(claim(x)); c != nil && c.Retracted == nil && !seen[c.ID] {
+			seen[c.ID] = true
+			families[c.Family()] = append(families[c.Family()], c)
+		}
+	}
+	return families, nil
+}
+
+// about returns what is said of the entities in these aspects.
+func (r *recollection) about(of []ID, as ...Aspect) (map[string]family, error) {
+	if len(of) == 0 || len(as) == 0 {
+		return nil, nil
+	}
+	return gather(r, r.now.ClaimsAbout(r.ctx, ClaimQuery{Of: of, As: as}), func(m Mention) *Claim { return m.Claim })
+}
+
+// read returns the families with these keys.
+func (r *recollection) read(keys []string) (map[string]family, error) {
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	return gather(r, r.now.Claims(r.ctx, keys), func(c *Claim) *Claim { return c })
+}
+
+// everything calls visit with one family of the whole graph after the other, as
+// far as their claims are of one of the aspects.
+func (r *recollection) everything(visit func(f family), as ...Aspect) error {
+	var here family
+	key := ""
+	flush := func() {
+		if len(here) > 0 {
+			visit(here)
+		}
+		here = nil
+	}
+	for m, err := range r.now.ClaimsAbout(r.ctx, ClaimQuery{All: true, As: as}) {
+		if err == nil {
+			err = r.spend()
+		}
+		if err != nil {
+			return err
+		}
+		if k := m.Claim.Family(); k != key {
+			flush()
+			key = k
+		}
+		if c := r.known(m.Claim); c != nil && c.Retracted == nil {
+			here = append(here, c)
+		}
+	}
+	flush()
+	return nil
+}
+
+// entities returns the entities with these ids, as far as there were any, and
+// remembers their kinds.
+func (r *recollection) entities(ids []ID) (map[ID]*Entity, error) {
+	keys := make([]string, len(ids))
+	for i, id := range ids {
+		keys[i] = entityFamily(id)
+	}
+	families, err := r.read(keys)
+	if err != nil {
+		return nil, err
+	}
+	entities := make(map[ID]*Entity)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for i, id := range ids {
+		r.kinds[id] = 0
+		if e := entityFact(id, families[keys[i]]); e != nil {
+			entities[id] = e
+			r.kinds[id] = e.Kind
+		}
+	}
+	return entities, nil
+}
+
+// learn makes sure that the kinds of the entities are remembered.
+func (r *recollection) learn(ids []ID) error {
+	var unknown []ID
+	r.mu.Lock()
+	for _, id := range ids {
+		if _, ok := r.kinds[id]; !ok {
+			unknown = append(unknown, id)
+		}
+	}
+	r.mu.Unlock()
+	slices.Sort(unknown)
+	_, err := r.entities(slices.Compact(unknown))
+	return err
+}
+
+// kindOf returns the kind of an entity that has been learned, or 0 where there was none.
+func (r *recollection) kindOf(id ID) EntityKind {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.kinds[id]
+}
+
+// Get returns the records with these ids. An id that named no relation yet, or
+// no longer, leads to the one that held the claim after which it is called.
+func (p *pastSnapshot) Get(ctx context.Context, ids []ID) ([]Record, error) {
+	records, err := p.now.Get(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	r := p.recollect(ctx)
+	var entities []ID
+	var claims []*Claim
+	var conflicts []*Conflict
+	figures, relations, passed := make(map[ID]string), make(map[ID]*Relation), make(map[ID]ID)
+	found := make(map[ID]Record)
+	for i, id := range ids {
+		switch record := records[i].(type) {
+		case *Source, *Metric:
+			continue
+		case *Claim:
+			if c := p.known(record); c != nil {
+				claims = append(claims, c)
+				continue
+			}
+		case *Conflict:
+			conflicts = append(conflicts, record)
+		case *Relation:
+			relations[id] = record
+		default:
+			redirect, isRedirect := record.(*Redirect)
+			switch {
+			case !isDerivedID(id):
+				entities = append(entities, id)
+				if isRedirect {
+					found[id] = redirect // unless it was an entity then
+				}
+			case isRedirect:
+				passed[id] = redirect.To
+			case strings.HasPrefix(string(id), observationPrefix):
+				figures[id] = figureFamily(id)
+			}
+		}
+		records[i] = nil
+	}
+	if err := r.pass(passed, relations); err != nil {
+		return nil, err
+	}
+	for _, recall := range []func() error{
+		func() error { return r.recallEntities(entities, found) },
+		func() error { return r.recallRelations(relations, found) },
+		func() error { return r.recallFigures(figures, found) },
+		func() error { return r.recallConflicts(conflicts, found) },
+		func() error { return r.rest(claims) },
+	} {
+		if err := recall(); err != nil {
+			return nil, err
+		}
+	}
+	for i, id := range ids {
+		if records[i] == nil {
+			records[i] = found[id]
+		}
+	}
+	return records, nil
+}
+
+// pass adds to relations where the ids of old ones lead today.
+func (r *recollection) pass(passed map[ID]ID, relations map[ID]*Relation) error {
+	for range maxRedirects {
+		if len(passed) == 0 {
+			break
+		}
+		ids := slices.Sorted(maps.Keys(passed))
+		next := make([]ID, len(ids))
+		for i, id := range ids {
+			next[i] = passed[id]
+		}
+		records, err := r.now.Get(r.ctx, next)
+		if err != nil {
+			return err
+		}
+		clear(passed)
+		for i, record := range records {
+			switch record := record.(type) {
+			case *Relation:
+				relations[ids[i]] = record
+			case *Redirect:
+				passed[ids[i]] = record.To
+			}
+		}
+	}
+	return nil
+}
+
+func (r *recollection) recallEntities(ids []ID, found map[ID]Record) error {
+	entities, err := r.entities(ids)
+	for id, e := range entities {
+		found[id] = e
+	}
+	return err
+}
+
+func (r *recollection) recallFigures(keys map[ID]string, found map[ID]Record) error {
+	families, err := r.read(slices.Sorted(maps.Values(keys)))
+	for id, key := range keys {
+		if o := observationFact(families[key]); o != nil {
+			found[id] = o
+		}
+	}
+	return err
+}
+
+// recallRelations finds what the ids of today's relations named.
+func (r *recollection) recallRelations(today map[ID]*Relation, found map[ID]Record) error {
+	var companies, ends []ID
+	keys := make(map[string]bool)
+	for _, x := range today {
+		keys[relationFamily(x.Type, x.From, x.To)] = true
+		ends = append(ends, x.From, x.To)
+		if x.Type == Owns {
+			companies = append(companies, x.To)
+		}
+	}
+	if err := r.learn(ends); err != nil {
+		return err
+	}
+	families, err := r.read(slices.Sorted(maps.Keys(keys)))
+	if err != nil {
+		return err
+	}
+	holdings, err := r.holdings(companies)
+	if err != nil {
+		return err
+	}
+	for id, x := range today {
+		facts, _ := relationFacts(families[relationFamily(x.Type, x.From, x.To)], nil, nil)
+		relations := holdings[x.To]
+		if x.Type != Owns {
+			relations = nil
+			for _, f := range facts {
+				relations = append(relations, f.Relation)
+			}
+		}
+		if i := slices.IndexFunc(relations, func(y *Relation) bool { return y.ID == id }); i >= 0 {
+			if r.setKinds(relations[i]) {
+				found[id] = relations[i]
+			}
+			continue
+		}
+		for _, f := range facts {
+			if slices.ContainsFunc(f.claims, func(c *Claim) bool { return relationID(c) == id }) {
+				found[id] = &Redirect{From: id, To: f.ID}
+			}
+		}
+	}
+	return nil
+}
+
+func (r *recollection) recallConflicts(today []*Conflict, found map[ID]Record) error {
+	var about []ID
+	for _, c := range today {
+		about = append(about, c.About)
+	}
+	conflicts, err := r.conflicts(about)
+	for _, c := range conflicts {
+		found[c.ID] = c
+	}
+	return err
+}
+
+// setKinds fills in the kinds of both ends, which have been learned. It reports
+// whether there were such entities.
+func (r *recollection) setKinds(x *Relation) bool {
+	x.FromKind, x.ToKind = r.kindOf(x.From), r.kindOf(x.To)
+	return x.FromKind != 0 && x.ToKind != 0
+}
+
+// rest makes relation claims rest on the relations of the moment.
+func (r *recollection) rest(claims []*Claim) error {
+	keys := make(map[string]bool)
+	for _, c := range claims {
+		if _, ok := c.Statement.(*RelationStatement); ok {
+			keys[c.Family()] = true
+		}
+	}
+	families, err := r.read(slices.Sorted(maps.Keys(keys)))
+	if err != nil {
+		return err
+	}
+	fact := make(map[ID]ID)
+	for _, f := range families {
+		facts, _ := relationFacts(f, nil, nil)
+		for _, x := range facts {
+			for _, c := range x.claims {
+				fact[c.ID] = x.ID
+			}
+		}
+	}
+	for _, c := range claims {
+		c.Fact = cmp.Or(fact[c.ID], c.Fact)
+	}
+	return nil
+}
+
+// Find returns the entities that carried the keys.
+func (p *pastSnapshot) Find(ctx context.Context, keys []FindKey) ([][]Match, error) {
+	wide := slices.Clone(keys)
+	for i := range wide {
+		wide[i].Limit = 0
+	}
+	found, err := p.now.Find(ctx, wide)
+	if err != nil {
+		return nil, err
+	}
+	var ids []ID
+	for _, m := range slices.Concat(found...) {
+		ids = append(ids, m.ID)
+	}
+	slices.Sort(ids)
+	entities, err := p.recollect(ctx).entities(slices.Compact(ids))
+	if err != nil {
+		return nil, err
+	}
+	for i, key := range keys {
+		matches := found[i][:0]
+		for _, m := range found[i] {
+			if e := entities[m.ID]; e != nil {
+				if m.Rank = key.rank(e); m.Rank != 0 {
+					matches = append(matches, m)
+				}
+			}
+		}
+		slices.SortFunc(matches, func(a, b Match) int {
+			return cmp.Or(cmp.Compare(a.Rank, b.Rank), strings.Compare(string(a.ID), string(b.ID)))
+		})
+		if found[i] = matches; key.Limit > 0 {
+			found[i] = matches[:min(key.Limit, len(matches))]
+		}
+	}
+	return found, nil
+}
+
+// rank returns the standing of the name by which the entity carries the key, or 0.
+func (k *FindKey) rank(e *Entity) NameKind {
+	if k.Scheme == "" {
+		for _, n := range e.NameKeys() {
+			if n.Fold == k.Name && n.Core == k.Core {
+				return n.Rank
+			}
+		}
+		return 0
+	}
+	for _, i := range e.Identifiers {
+		if scheme, value := IdentifierKey(i.Scheme, i.Value); scheme == k.Scheme && value == k.Value {
+			return NamePreferred
+		}
+	}
+	return 0
+}
+
+// Relations yields the relations that q asks for.
+func (p *pastSnapshot) Relations(ctx context.Context, q RelationQuery) iter.Seq2[Edge, error] {
+	return recalled(ctx, p, func(r *recollection, emit func(Edge) bool) error {
+		find := r.relationsAt
+		if q.All {
+			find = r.allRelations
+		}
+		relations, err := find(&q)
+		if err != nil {
+			return err
+		}
+		lists, err := r.settle(&q, r.standing(&q, relations))
+		for _, list := range lists {
+			for _, e := range list {
+				if !emit(e) {
+					return nil
+				}
+			}
+		}
+		return err
+	})
+}
+
+// ownershipAspects are the aspects of what is said about who owns an entity.
+var ownershipAspects = []Aspect{{PartTo, Owns}, {PartTo, Acquired}, {PartFrom, MergedInto}}
+
+// aspects lists what must be read at the entities of q to know their relations:
+// of types that can be said either way round both ends, whatever the direction.
+// Holdings are not among them, except where they lead to the companies held.
+func (q *RelationQuery) aspects() []Aspect {
+	out, in := q.Direction != In, q.Direction != Out
+	var as []Aspect
+	if len(q.Types) == 0 {
+		if out {
+			as = append(as, Aspect{Part: PartFrom})
+		}
+		if in {
+			as = append(as, Aspect{Part: PartTo})
+		}
+	}
+	for _, t := range RelationTypes() {
+		switch {
+		case !contains(q.Types, t):
+			continue
+		case t == Owns:
+			if out {
+				as = append(as, Aspect{PartFrom, Owns}, Aspect{PartFrom, Acquired})
+			}
+			continue
+		}
+		if out || t.IsSymmetric() {
+			as = append(as, Aspect{PartFrom, t})
+		}
+		if in || t.IsSymmetric() {
+			as = append(as, Aspect{PartTo, t})
+		}
+	}
+	return as
+}
+
+// relationsAt works out the relations of the types of q that stand at its
+// entities; some of them may stand there in another direction.
+func (r *recollection) relationsAt(q *RelationQuery) ([]*Relation, error) {
+	if q.Direction < Out || q.Direction > Both {
+		return nil, nil
+	}
+	families, err := r.about(q.Of, q.aspects()...)
+	if err != nil {
+		return nil, err
+	}
+	held := make(map[ID]bool)
+	if contains(q.Types, Owns) && q.Direction != Out {
+		for _, id := range q.Of {
+			held[id] = true
+		}
+	}
+	var relations []*Relation
+	for _, f := range families {
+		s := f[0].Statement.(*RelationStatement)
+		if contains(q.Types, Owns) && (s.Type == Owns || s.Type == Acquired) && q.Direction != In {
+			held[s.To] = true
+		}
+		if s.Type != Owns && contains(q.Types, s.Type) {
+			facts, _ := relationFacts(f, nil, nil)
+			for _, x := range facts {
+				relations = append(relations, x.Relation)
+			}
+		}
+	}
+	holdings, err := r.holdings(slices.Sorted(maps.Keys(held)))
+	for _, list := range holdings {
+		relations = append(relations, list...)
+	}
+	return relations, err
+}
+
+// allRelations works out the relations of the types of q of the whole graph.
+func (r *recollection) allRelations(q *RelationQuery) ([]*Relation, error) {
+	var as []Aspect
+	for _, t := range q.Types {
+		as = append(as, Aspect{PartFrom, t})
+	}
+	owns := contains(q.Types, Owns)
+	switch {
+	case len(q.Types) == 0:
+		as = []Aspect{{Part: PartFrom}}
+	case owns:
+		as = append(as, ownershipAspects...)
+	}
+	var relations []*Relation
+	companies := make(map[ID]*company)
+	err := r.everything(func(f family) {
+		s := f[0].Statement.(*RelationStatement)
+		facts, _ := relationFacts(f, nil, nil)
+		for _, x := range facts {
+			if owns {
+				bears(companies, x.Relation)
+			}
+			if s.Type != Owns && contains(q.Types, s.Type) {
+				relations = append(relations, x.Relation)
+			}
+		}
+	}, as...)
+	for _, c := range companies {
+		relations = append(relations, deriveHoldings(c.deals, c.holdings, c.mergers)...)
+	}
+	return relations, err
+}
+
+// bears adds a relation to what bears on the ownership of a company, if it does.
+func bears(companies map[ID]*company, x *Relation) {
+	id := (&RelationStatement{Type: x.Type, From: x.From, To: x.To}).ownershipOf()
+	if id == "" {
+		return
+	}
+	c := companies[id]
+	if c == nil {
+		c = &company{}
+		companies[id] = c
+	}
+	switch x.Type {
+	case Owns:
+		c.holdings = append(c.holdings, x)
+	case Acquired:
+		c.deals = append(c.deals, x)
+	case MergedInto:
+		c.mergers = append(c.mergers, x)
+	}
+}
+
+// holdings works out who held the entities.
+func (r *recollection) holdings(held []ID) (map[ID][]*Relation, error) {
+	families, err := r.about(held, ownershipAspects...)
+	if err != nil {
+		return nil, err
+	}
+	companies := make(map[ID]*company)
+	for _, f := range families {
+		facts, _ := relationFacts(f, nil, nil)
+		for _, x := range facts {
+			bears(companies, x.Relation)
+		}
+	}
+	holdings := make(map[ID][]*Relation)
+	for id, c := range companies {
+		holdings[id] = deriveHoldings(c.deals, c.holdings, c.mergers)
+	}
+	return holdings, nil
+}
+
+// standing sorts relations to where q finds them, in its order: a list for each
+// entity, or one for the whole graph. Kinds are left aside, not being known yet.
+func (r *recollection) standing(q *RelationQuery, relations []*Relation) [][]Edge {
+	ofAnyKind := *q
+	ofAnyKind.Kinds = nil
+	lists := make([][]Edge, max(1, len(q.Of)))
+	frontier := make(map[ID]int, len(q.Of))
+	for i, id := range q.Of {
+		frontier[id] = i
+	}
+	for _, x := range relations {
+		if !q.Admits(x.Place()) || !ofAnyKind.Matches(x, x.From) {
+			continue
+		}
+		if q.All {
+			lists[0] = append(lists[0], Edge{Relation: x})
+			continue
+		}
+		if at, ok := frontier[x.From]; ok && q.Direction != In {
+			lists[at] = append(lists[at], Edge{at, true, x})
+		}
+		if at, ok := frontier[x.To]; ok && (q.Direction == In || q.Direction == Both && x.From != x.To) {
+			own := *x // found at both ends, it is handed out twice
+			lists[at] = append(lists[at], Edge{at, x.From == x.To, &own})
+		}
+	}
+	for _, list := range lists {
+		slices.SortFunc(list, func(a, b Edge) int {
+			if q.Reverse {
+				a, b = b, a
+			}
+			return a.Relation.Place().Compare(b.Relation.Place())
+		})
+	}
+	return lists
+}
+
+// settle fills in the kinds of the ends of the first edges of every list, up to
+// the limit of q, and drops those that led to entities of other kinds or not
+// known then.
+func (r *recollection) settle(q *RelationQuery, lists [][]Edge) ([][]Edge, error) {
+	settled := make([][]Edge, len(lists))
+	looked := make([]int, len(lists))
+	for {
+		var ends []ID
+		until := slices.Clone(looked)
+		for i, list := range lists {
+			until[i] = len(list)
+			if missing := q.Limit - len(settled[i]); q.Limit > 0 {
+				until[i] = looked[i]
+				if missing > 0 {
+					until[i] = min(len(list), looked[i]+max(missing, looked[i]))
+				}
+			}
+			for _, e := range list[looked[i]:until[i]] {
+				ends = append(ends, e.Relation.From, e.Relation.To)
+			}
+		}
+		if len(ends) == 0 {
+			return settled, nil
+		}
+		if err := r.learn(ends); err != nil {
+			return nil, err
+		}
+		for i, list := range lists {
+			for _, e := range list[looked[i]:until[i]] {
+				if !r.setKinds(e.Relation) || q.Limit > 0 && len(settled[i]) == q.Limit {
+					continue
+				}
+				far := e.Relation.ToKind
+				if !e.Out {
+					far = e.Relation.FromKind
+				}
+				if q.All || contains(q.Kinds, far) {
+					settled[i] = append(settled[i], e)
+				}
+			}
+		}
+		looked = until
+	}
+}
+
+// Observations yields the observations that q asks for.
+func (p *pastSnapshot) Observations(ctx context.Context, q ObservationQuery) iter.Seq2[Figured, error] {
+	return recalled(ctx, p, func(r *recollection, emit func(Figured) bool) error {
+		of, err := r.observations(q.Of)
+		if err != nil {
+			return err
+		}
+		for at, id := range q.Of {
+			here := slices.DeleteFunc(of[id], func(o *Observation) bool { return !q.Matches(o) || !q.Admits(o.Place()) })
+			slices.SortFunc(here, func(a, b *Observation) int {
+				if q.Reverse {
+					a, b = b, a
+				}
+				return a.Place().Compare(b.Place())
+			})
+			if q.Limit > 0 {
+				here = here[:min(q.Limit, len(here))]
+			}
+			for _, o := range here {
+				if !emit(Figured{at, o}) {
+					return nil
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// observations works out the figures of the entities, as far as these were known.
+func (r *recollection) observations(of []ID) (map[ID][]*Observation, error) {
+	families, err := r.about(of, Aspect{Part: PartSubject})
+	if err != nil {
+		return nil, err
+	}
+	observations := make(map[ID][]*Observation)
+	for _, f := range families {
+		o := observationFact(f)
+		observations[o.Subject] = append(observations[o.Subject], o)
+	}
+	if err := r.learn(slices.Collect(maps.Keys(observations))); err != nil {
+		return nil, err
+	}
+	maps.DeleteFunc(observations, func(id ID, _ []*Observation) bool { return r.kindOf(id) == 0 })
+	return observations, nil
+}
+
+// Claims yields the claims of the families.
+func (p *pastSnapshot) Claims(ctx context.Context, families []string) iter.Seq2[*Claim, error] {
+	return recalled(ctx, p, func(r *recollection, emit func(*Claim) bool) error {
+		return recallClaims(r, r.now.Claims(ctx, families), func(c *Claim) *Claim { return c }, emit)
+	})
+}
+
+// ClaimsAbout yields the claims that q asks for.
+func (p *pastSnapshot) ClaimsAbout(ctx context.Context, q ClaimQuery) iter.Seq2[Mention, error] {
+	return recalled(ctx, p, func(r *recollection, emit func(Mention) bool) error {
+		return recallClaims(r, r.now.ClaimsAbout(ctx, q), func(m Mention) *Claim { return m.Claim }, emit)
+	})
+}
+
+// claimsAtOnce is how many claims are read before it is looked up on which
+// relations they rested.
+const claimsAtOnce = 256
+
+// recallClaims passes on the claims that were known, as they were.
+func recallClaims[T any](r *recollection, all iter.Seq2[T, error], claim func(T) *Claim, emit func(T) bool) error {
+	var piece []T
+	var claims []*Claim
+	flush := func() (bool, error) {
+		if err := r.rest(claims); err != nil {
+			return false, err
+		}
+		for _, x := range piece {
+			if !emit(x) {
+				return false, nil
+			}
+		}
+		piece, claims = piece[:0], claims[:0]
+		return true, nil
+	}
+	for x, err := range all {
+		if err == nil {
+			err = r.spend()
+		}
+		if err != nil {
+			return err
+		}
+		if c := r.known(claim(x)); c != nil {
+			piece, claims = append(piece, x), append(claims, c)
+		}
+		if len(piece) == claimsAtOnce {
+			if more, err := flush(); !more {
+				return err
+			}
+		}
+	}
+	_, err := flush()
+	return err
+}
+
+// Conflicts yields the conflicts about the entities.
+func (p *pastSnapshot) Conflicts(ctx context.Context, about []ID) iter.Seq2[*Conflict, error] {
+	return recalled(ctx, p, func(r *recollection, emit func(*Conflict) bool) error {
+		conflicts, err := r.conflicts(about)
+		for _, c := range conflicts {
+			if !emit(c) {
+				return nil
+			}
+		}
+		return err
+	})
+}
+
+// conflicts finds the conflicts about the entities, or all where about is nil,
+// by the rules, and adds those that were noted.
+func (r *recollection) conflicts(about []ID) ([]*Conflict, error) {
+	var conflicts []*Conflict
+	for c, err := range r.now.Conflicts(r.ctx, about) {
+		if err != nil {
+			return nil, err
+		}
+		if c.Rule == "" {
+			conflicts = append(conflicts, c)
+		}
+	}
+	figures, holdings, err := r.disputable(about)
+	if err != nil {
+		return nil, err
+	}
+	metrics, err := r.vocabulary()
+	if err != nil {
+		return nil, err
+	}
+	for id, observations := range figures {
+		conflicts = append(conflicts, figureConflicts(id, observations, metrics)...)
+	}
+	for _, list := range holdings {
+		byOwner := make(map[ID][]*Relation)
+		for _, h := range list {
+			byOwner[h.From] = append(byOwner[h.From], h)
+		}
+		for _, held := range byOwner {
+			conflicts = append(conflicts, stakeConflicts(held)...)
+		}
+		if whole := wholeConflict(list); whole != nil {
+			conflicts = append(conflicts, whole)
+		}
+	}
+	var ids []ID
+	for _, c := range conflicts {
+		ids = append(ids, c.About)
+	}
+	if err := r.learn(ids); err != nil {
+		return nil, err
+	}
+	conflicts = slices.DeleteFunc(conflicts, func(c *Conflict) bool { return r.kindOf(c.About) == 0 })
+	return sortConflicts(conflicts), nil
+}
+
+// disputable works out what the rules look at: the figures of the entities and
+// the holdings in them; of all where about is nil.
+func (r *recollection) disputable(about []ID) (figures map[ID][]*Observation, holdings map[ID][]*Relation, err error) {
+	if about != nil {
+		of := slices.Compact(slices.Sorted(slices.Values(about)))
+		if figures, err = r.observations(of); err != nil {
+			return nil, nil, err
+		}
+		holdings, err = r.holdings(of)
+		return figures, holdings, err
+	}
+	figures, holdings = make(map[ID][]*Observation), make(map[ID][]*Relation)
+	companies := make(map[ID]*company)
+	err = r.everything(func(f family) {
+		if _, ok := f[0].Statement.(*Figure); ok {
+			o := observationFact(f)
+			figures[o.Subject] = append(figures[o.Subject], o)
+			return
+		}
+		facts, _ := relationFacts(f, nil, nil)
+		for _, x := range facts {
+			bears(companies, x.Relation)
+		}
+	}, append([]Aspect{{Part: PartSubject}}, ownershipAspects...)...)
+	for id, c := range companies {
+		holdings[id] = deriveHoldings(c.deals, c.holdings, c.mergers)
+	}
+	return figures, holdings, err
+}
+
+func (r *recollection) vocabulary() (*vocabulary, error) {
+	var metrics []*Metric
+	for m, err := range r.now.Scan(r.ctx, ScanQuery{Kind: RecordMetric}) {
+		if err != nil {
+			return nil, err
+		}
+		metrics = append(metrics, m.(*Metric))
+	}
+	return newVocabulary(metrics), nil
+}
+
+// Scan yields all records of one kind.
+func (p *pastSnapshot) Scan(ctx context.Context, q ScanQuery) iter.Seq2[Record, error] {
+	return recalled(ctx, p, func(r *recollection, emit func(Record) bool) error {
+		switch q.Kind {
+		case RecordSource, RecordMetric:
+			for record, err := range r.now.Scan(ctx, q) {
+				if err != nil || !emit(record) {
+					return err
+				}
+			}
+			return nil
+		case RecordClaim, RecordRedirect:
+			return r.sift(q, emit)
+		}
+		first := shortlist{query: q}
+		if err := r.scan(q.Kind, first.add); err != nil {
+			return err
+		}
+		for _, record := range first.records() {
+			if !emit(record) {
+				return nil
+			}
+		}
+		return nil
+	})
+}
+
+// scan passes on all records of a kind that is worked out from claims.
+func (r *recollection) scan(kind RecordKind, add func(Record)) error {
+	switch kind {
+	case RecordEntity:
+		return r.everything(func(f family) {
+			if e := entityFact(f[0].Statement.mentions()[0], f); e != nil {
+				add(e)
+			}
+		}, Aspect{Part: PartItself})
+	case RecordRelation:
+		q := RelationQuery{All: true}
+		relations, err := r.allRelations(&q)
+		if err != nil {
+			return err
+		}
+		lists, err := r.settle(&q, r.standing(&q, relations))
+		for _, list := range lists {
+			for _, e := range list {
+				add(e.Relation)
+			}
+		}
+		return err
+	case RecordObservation:
+		figures, _, err := r.disputable(nil)
+		if err == nil {
+			err = r.learn(slices.Collect(maps.Keys(figures)))
+		}
+		for id, list := range figures {
+			for _, o := range list {
+				if r.kindOf(id) != 0 {
+					add(o)
+				}
+			}
+		}
+		return err
+	case RecordConflict:
+		conflicts, err := r.conflicts(nil)
+		for _, c := range conflicts {
+			add(c)
+		}
+		return err
+	}
+	return nil
+}
+
+// sift passes on those of today's claims or redirects that were known.
+func (r *recollection) sift(q ScanQuery, emit func(Record) bool) error {
+	limit := q.Limit
+	q.Limit = 0
+	var ids []ID
+	count := 0
+	flush := func() (more bool, err error) {
+		records, err := r.Get(r.ctx, ids)
+		ids = ids[:0]
+		for _, record := range records {
+			if record == nil || record.RecordKind() != q.Kind {
+				continue
+			}
+			if count++; !emit(record) || count == limit {
+				return false, nil
+			}
+		}
+		return true, err
+	}
+	for record, err := range r.now.Scan(r.ctx, q) {
+		if err == nil {
+			err = r.spend()
+		}
+		if err != nil {
+			return err
+		}
+		if ids = append(ids, record.RecordID()); len(ids) == claimsAtOnce {
+			if more, err := flush(); !more {
+				return err
+			}
+		}
+	}
+	_, err := flush()
+	return err
+}
+
+// shortlist keeps the records that a scan asks for.
+type shortlist struct {
+	query ScanQuery
+	list  []placedRecord
+}
+
+type placedRecord struct {
+	place ScanPlace
+	Record
+}
+
+// scanSlack is how many records more than its limit a shortlist holds.
+const scanSlack = 1000
+
+func (s *shortlist) add(r Record) {
+	if !s.query.Matches(r) {
+		return
+	}
+	place := PlaceOf(r)
+	if !s.query.Admits(place) {
+		return
+	}
+	s.list = append(s.list, placedRecord{place, r})
+	if n := s.query.Limit; n > 0 && len(s.list) > 2*n+scanSlack {
+		s.sort()
+		clear(s.list[n:])
+		s.list = s.list[:n]
+	}
+}
+
+func (s *shortlist) sort() {
+	slices.SortFunc(s.list, func(a, b placedRecord) int {
+		if s.query.Reverse {
+			a, b = b, a
+		}
+		return a.place.Compare(b.place)
+	})
+}
+
+// records returns the records in the order of the scan.
+func (s *shortlist) records() []Record {
+	s.sort()
+	if n := s.query.Limit; n > 0 {
+		s.list = s.list[:min(n, len(s.list))]
+	}
+	records := make([]Record, len(s.list))
+	for i, r := range s.list {
+		records[i] = r.Record
+	}
+	return records
+}
+
+// searchThen is Search for a moment of the past. The index knows the names of
+// today: of the entities that it finds, those that were known then are kept,
+// each with the name that fits if it bore that name then, else with its name.
+func (v *View) searchThen(ctx context.Context, q TextQuery, w window, p PageArgs) (*Page[*Hit], error) {
+	var hits []*Hit
+	err := v.hitsThen(ctx, q, func(h *Hit) bool {
+		hits = append(hits, h)
+		return len(hits) <= w.size
+	})
+	if err != nil {
+		return nil, err
+	}
+	cursor := func(h *Hit) string { return searchCursor(TextHit{ID: h.ID, Score: h.Score}) }
+	return newPage(hits, w, p, cursor, func(ctx context.Context) (int, error) {
+		n := 0
+		q.After, q.Limit = nil, MaxPage
+		err := v.hitsThen(ctx, q, func(*Hit) bool { n++; return true })
+		return n, err
+	}), nil
+}
+
+// hitsThen calls visit with one hit after the other until it returns false.
+func (v *View) hitsThen(ctx context.Context, q TextQuery, visit func(*Hit) bool) error {
+	for seen := 0; ; {
+		found, _, err := v.text.Search(ctx, q)
+		if err != nil {
+			return err
+		}
+		if seen += len(found); seen > v.budget.Nodes {
+			return tooComplexf("more than %d names of today fit; search for more of the name, or leave out knownAt", v.budget.Nodes)
+		}
+		ids := make([]ID, len(found))
+		for i, h := range found {
+			ids[i] = h.ID
+		}
+		c := v.newCohort(ids)
+		for _, h := range found {
+			m, err := c.member(ctx, h.ID)
+			if err != nil {
+				return err
+			}
+			if m == nil {
+				continue
+			}
+			if !slices.ContainsFunc(m.Names, func(n Name) bool { return n.Text == h.Matched }) {
+				h.Matched = m.Name("")
+			}
+			if !visit(&Hit{m, h.Score, h.Matched}) {
+				return nil
+			}
+		}
+		if len(found) < q.Limit {
+			return nil
+		}
+		q.After = &found[len(found)-1]
+	}
+}
