@@ -1,0 +1,24 @@
+package badgerstore
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"strings"
+)
+
+// logger passes on what Badger has to say. Its reports on its own workings are
+// for debugging; what goes wrong behind the back of every call, such as a
+// compaction that fails, would be told nowhere else.
+type logger struct{ log *slog.Logger }
+
+func (l logger) Errorf(format string, args ...any)   { l.say(slog.LevelWarn, format, args) }
+func (l logger) Warningf(format string, args ...any) { l.say(slog.LevelWarn, format, args) }
+func (l logger) Infof(format string, args ...any)    { l.say(slog.LevelDebug, format, args) }
+func (l logger) Debugf(format string, args ...any)   { l.say(slog.LevelDebug, format, args) }
+
+func (l logger) say(level slog.Level, format string, args []any) {
+	if l.log.Enabled(context.Background(), level) {
+		l.log.Log(context.Background(), level, "badger: "+strings.TrimSpace(fmt.Sprintf(format, args...)))
+	}
+}

@@ -1,0 +1,404 @@
+package badgerstore
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dgraph-io/badger/v4"
+	"github.com/dgraph-io/badger/v4/options"
+
+	"keiretsu/internal/kg"
+)
+
+// formatVersion is the form of keys and values. A change to either, or to what
+// kg makes of names and how it orders them, is a new form.
+const formatVersion = 1
+
+// Options say where a store is and what it may use.
+type Options struct {
+	// Dir is the folder of the store. It is made if it does not exist.
+	Dir string
+	// Memory is what the engine may hold, in bytes; 0 stands for 256 MiB, and
+	// anything below 64 MiB for that. While much is loaded it takes about half
+	// as much again. Files that it maps are not counted.
+	Memory int64
+	// Logger is told what goes on inside the engine; nil for nobody.
+	Logger *slog.Logger
+}
+
+// Sizes of the engine, in bytes.
+const (
+	defaultMemory = 256 << 20
+	leastMemory   = 64 << 20
+	// mostRows bounds the rows kept in memory before they become a table: more
+	// makes no batch faster and every restart after a crash slower.
+	mostRows = 128 << 20
+	// valueThreshold is the length from which a value leaves the tree for the
+	// value log. Almost none is that long.
+	valueThreshold = 1 << 20
+	valueLogFile   = 64 << 20
+)
+
+// collectEvery is how often the value log is cleared of what nobody refers to.
+const collectEvery = 10 * time.Minute
+
+const (
+	lockName = "LOCK"
+	// tablesDir is the folder, inside the store's, that belongs to Badger.
+	tablesDir = "badger"
+)
+
+// badgerOptions divides the memory: an eighth for the rows written last, of
+// which there are several such pieces on their way to a table while much is
+// written, and a quarter for blocks read from disk.
+func badgerOptions(o Options) badger.Options {
+	memory := o.Memory
+	if memory == 0 {
+		memory = defaultMemory
+	}
+	memory = max(memory, leastMemory)
+	return badger.DefaultOptions(filepath.Join(o.Dir, tablesDir)).
+		WithLogger(logger{o.Logger}).
+		WithMetricsEnabled(false).
+		WithSyncWrites(true).
+		WithDetectConflicts(false).
+		WithMemTableSize(min(memory/8, mostRows)).
+		WithNumMemtables(2).
+		WithBlockCacheSize(memory / 4).
+		WithNumCompactors(2).
+		WithValueThreshold(valueThreshold).
+		WithValueLogFileSize(valueLogFile).
+		WithVerifyValueChecksum(true).
+		// Tables are checked as a whole before the engine opens them, where a
+		// damaged one is an error and not the end of the process.
+		WithChecksumVerificationMode(options.OnBlockRead)
+}
+
+// Open opens the store in a folder, or creates it in an empty one. It refuses,
+// with one line that names the folder and touching nothing, what another
+// process uses (ErrUnavailable), what was written by a newer program, and what
+// is damaged or incomplete.
+func Open(ctx context.Context, o Options) (*Store, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	s, err := open(ctx, o, badgerOptions(o))
+	if err != nil {
+		return nil, wrap("open "+o.Dir, err)
+	}
+	return s, nil
+}
+
+func open(ctx context.Context, o Options, engine badger.Options) (*Store, error) {
+	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
+		return nil, plain("it cannot be made", err)
+	}
+	lock, err := lockFolder(o.Dir)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{
+		dir: o.Dir, log: o.Logger, lock: lock, pieces: usualPieces, writing: make(chan struct{}, 1),
+		stopGC: func() {}, beforePart: func() error { return nil },
+	}
+	if err := s.open(ctx, engine); err != nil {
+		// What is open by now is closed for the sake of the caller who may
+		// try again; the first error is the one to tell.
+		if s.db != nil {
+			_ = s.db.Close()
+		}
+		if s.mark != nil {
+			_ = s.mark.close()
+		}
+		_ = lock.release()
+		return nil, err
+	}
+	return s, nil
+}
+
+// open opens what is in the locked folder.
+func (s *Store) open(ctx context.Context, o badger.Options) error {
+	standing, err := readMark(s.dir)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		standing.format = formatVersion
+	case err != nil:
+		return fmt.Errorf("%w; restore the folder from a backup", err)
+	case standing.format > formatVersion:
+		return fmt.Errorf("it was written by a newer version of the program (format %d; this one reads up to %d)", standing.format, formatVersion)
+	}
+	found, err := inspect(ctx, o.Dir)
+	if err != nil {
+		return err
+	}
+	if err := found.check(standing); err != nil {
+		return err
+	}
+	if len(found.logged) > 0 {
+		// A log is read back into memory as a whole, and Badger ends the process
+		// where it does not fit.
+		o.MemTableSize = max(o.MemTableSize, standing.memory)
+	}
+	s.needed = 4 * uint64(o.MemTableSize)
+	if err := s.checkSpace(); err != nil {
+		return err
+	}
+	if s.mark, err = openMark(s.dir, standing); err != nil {
+		return plain("it cannot be written to", err)
+	}
+	if err := s.announce(o.MemTableSize); err != nil {
+		return plain("it cannot be written to", err)
+	}
+	if s.db, err = openBadger(o); err != nil {
+		return err
+	}
+	if !standing.ready {
+		if err := s.create(); err != nil {
+			return err
+		}
+	}
+	if err := s.load(ctx); err != nil {
+		return err
+	}
+	s.startGC()
+	return nil
+}
+
+// plain says in front of a system error what it means.
+func plain(meaning string, err error) error { return fmt.Errorf("%s: %w", meaning, err) }
+
+// announce notes, before anything else is written, how large logs may become,
+// and of a new folder that it is about to become a store, so that one half made
+// is told from one half lost.
+func (s *Store) announce(memory int64) error {
+	next := s.mark.standing
+	next.memory = memory
+	if next.written == 0 {
+		var name [8]byte
+		if _, err := rand.Read(name[:]); err != nil {
+			return err
+		}
+		next.store = binary.BigEndian.Uint64(name[:])
+	}
+	if next == s.mark.standing {
+		return nil
+	}
+	if err := s.mark.write(next); err != nil {
+		return err
+	}
+	return syncFolder(s.dir)
+}
+
+// create writes the first rows of an empty store.
+func (s *Store) create() error {
+	who := identity{format: formatVersion, store: s.mark.store, created: time.Now()}
+	if err := s.write([]row{who.row(), head{}.row()}, created); err != nil {
+		return err
+	}
+	next := s.mark.standing
+	next.ready, next.acknowledged = true, created
+	return s.mark.write(next)
+}
+
+// load reads where the store stands and makes sure that it is the one the mark
+// speaks of.
+func (s *Store) load(ctx context.Context) error {
+	r := s.reader(ctx, latest, &s.work)
+	defer r.close()
+	var who identity
+	if err := r.meta(identityName, func(d *decoder) { who = d.identity() }); err != nil {
+		return err
+	}
+	h, err := r.head()
+	if err != nil {
+		return err
+	}
+	item, err := r.txn.Get(h.row().key)
+	if err != nil {
+		return err
+	}
+	s.newest, s.counts = moment{h.revision, item.Version()}, h.counts
+	switch {
+	case who.store != s.mark.store:
+		return fmt.Errorf("its %s belongs to another store; restore the folder from a backup", markName)
+	case s.newest.timestamp < s.mark.acknowledged:
+		return lost(s.mark.acknowledged - s.newest.timestamp)
+	}
+	s.db.SetDiscardTs(s.newest.timestamp)
+	return s.undo(ctx, h)
+}
+
+// undo takes back what a crash left of a batch that was written in several
+// transactions: all that lies behind the head. It writes what was there before
+// over it, as a commit of its own.
+func (s *Store) undo(ctx context.Context, h head) error {
+	last := s.db.MaxVersion()
+	if last <= s.newest.timestamp {
+		return nil
+	}
+	before := s.reader(ctx, s.newest, &s.work)
+	defer before.close()
+	torn := s.db.NewTransactionAt(last, false)
+	defer torn.Discard()
+	it := torn.NewIterator(badger.IteratorOptions{AllVersions: true, SinceTs: s.newest.timestamp})
+	defer it.Close()
+	var rows []row
+	for it.Rewind(); it.Valid(); it.Next() {
+		row := row{key: it.Item().KeyCopy(nil)}
+		if n := len(rows); n > 0 && bytes.Equal(rows[n-1].key, row.key) {
+			continue
+		}
+		_, err := before.get(row.key, func(value []byte) error {
+			row.value = append(nothing, value...)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		rows = append(rows, row)
+	}
+	s.log.Warn("a batch that was cut short is taken back", "folder", s.dir, "revision", h.revision+1, "rows", len(rows))
+	if err := s.commit(append(rows, h.row()), last+1); err != nil {
+		return err
+	}
+	s.newest.timestamp = last + 1
+	s.db.SetDiscardTs(s.newest.timestamp)
+	return nil
+}
+
+// lost is the error of a store that holds less than was promised.
+func lost(commits uint64) error {
+	return fmt.Errorf("the last %d of the commits that it acknowledged are missing: data is lost; restore the folder from a backup", commits)
+}
+
+// openBadger opens the engine. A panic of the engine's on this goroutine is an
+// error like others.
+func openBadger(o badger.Options) (db *badger.DB, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the engine does not open it: %s", firstLine(fmt.Sprint(p)))
+		}
+	}()
+	db, err = badger.OpenManaged(o)
+	if err != nil {
+		// Badger returns a database together with some errors.
+		return nil, plain("the engine does not open it", errors.New(firstLine(err.Error())))
+	}
+	return db, nil
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	return line
+}
+
+// checkSpace returns ErrUnavailable where the disk is so full that the engine,
+// which writes through mapped memory, would be killed rather than told.
+func (s *Store) checkSpace() error {
+	free, err := freeSpace(s.dir)
+	if err != nil {
+		return err
+	}
+	if free < s.needed {
+		return fmt.Errorf("the disk has %d MiB left and %d are needed: %w", free>>20, s.needed>>20, kg.ErrUnavailable)
+	}
+	return nil
+}
+
+// startGC lets the engine give disk space back from time to time.
+func (s *Store) startGC() {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(collectEvery)
+		defer tick.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+				s.collect(ctx)
+			}
+		}
+	}()
+	s.stopGC = func() {
+		cancel()
+		<-done
+	}
+}
+
+// collect rewrites value log files until none is worth it.
+func (s *Store) collect(ctx context.Context) {
+	for ctx.Err() == nil {
+		err := s.db.RunValueLogGC(0.5)
+		if errors.Is(err, badger.ErrNoRewrite) || errors.Is(err, badger.ErrRejected) {
+			return
+		}
+		if err != nil {
+			s.log.Warn("the value log could not be tidied", "folder", s.dir, "error", err)
+			return
+		}
+	}
+}
+
+// folderLock keeps other processes out of a folder.
+type folderLock struct{ file *os.File }
+
+// lockFolder takes the folder for this process. Its lock file holds the
+// process's number.
+func lockFolder(dir string) (*folderLock, error) {
+	file, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o644)
+	if err != nil {
+		return nil, plain("it cannot be written to", err)
+	}
+	held, err := lockFile(file)
+	if err != nil || !held {
+		defer file.Close()
+		if err != nil {
+			return nil, plain("it cannot be locked", err)
+		}
+		return nil, fmt.Errorf("%w: %s", kg.ErrUnavailable, inUse(file))
+	}
+	if err = file.Truncate(0); err == nil {
+		_, err = file.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	}
+	if err != nil {
+		_ = file.Close()
+		return nil, plain("it cannot be written to", err)
+	}
+	return &folderLock{file}, nil
+}
+
+func inUse(file *os.File) string {
+	number := make([]byte, 20)
+	n, _ := file.ReadAt(number, 0)
+	if pid := strings.TrimSpace(string(number[:n])); pid != "" {
+		return "it is in use by another process (" + pid + ")"
+	}
+	return "it is in use by another process"
+}
+
+// release lets others in. The file stays, empty: to remove it would be to
+// remove one that another process has locked meanwhile.
+func (l *folderLock) release() error { return errors.Join(l.file.Truncate(0), l.file.Close()) }
+
+// syncFolder makes the names in a folder last.
+func syncFolder(dir string) error {
+	f, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(f.Sync(), f.Close())
+}
