@@ -1,0 +1,157 @@
+package ingest
+
+import (
+	"strconv"
+
+	"keiretsu/internal/kg"
+)
+
+// Position is a place in what was read. Lines and columns count from 1; a
+// column is a character, not a byte.
+type Position struct {
+	File         string
+	Line, Column int
+}
+
+// String returns file:line:column.
+func (p Position) String() string {
+	return p.File + ":" + strconv.Itoa(p.Line) + ":" + strconv.Itoa(p.Column)
+}
+
+// Text is a value as it was written, and where. An empty Value was not given.
+type Text struct {
+	Value string
+	At    Position
+}
+
+// Draft is one thing that a reader found, not yet understood: *Source, *Metric,
+// *Entity, *Relation, *Figure or *Conflict. What a reader leaves empty because
+// it was missing, the reader itself reports.
+type Draft interface {
+	// mentions lists the records whose state in the graph matters to it.
+	mentions() []kg.ID
+	// declare makes known what it adds.
+	declare(*index)
+	// write adds to the write what it says.
+	write(*batch)
+}
+
+// Source is the draft of a document or data set that other drafts cite.
+type Source struct {
+	At                                      Position
+	ID, Title, Publisher, Author, Kind, URL Text
+	// Published and Updated are dates.
+	Published, Updated Text
+	// Langs are BCP 47 tags.
+	Langs []Text
+	Note  Text
+}
+
+// Metric is the draft of a word for what figures measure.
+type Metric struct {
+	At                     Position
+	Name, Definition, Unit Text
+	// OverTime and OverParts are yes or no: do values of consecutive periods,
+	// or of the parts of a thing, add up?
+	OverTime, OverParts Text
+	// SameAs names metrics.
+	SameAs []Text
+}
+
+// Entity is the draft of a thing with its names. Each of Cites vouches for it,
+// and for those of its names and identifiers that have no citations of their own.
+type Entity struct {
+	At          Position
+	ID, Kind    Text
+	Names       []Name
+	Identifiers []Identifier
+	// FiscalYearEnd is a day of the year, MM-DD.
+	FiscalYearEnd Text
+	Note          Text
+	Cites         []Citation
+}
+
+// Name is one name of an Entity.
+type Name struct {
+	Text Text
+	// Lang is a BCP 47 tag.
+	Lang Text
+	// Kind is preferred, legal, alias or former.
+	Kind  Text
+	Cites []Citation
+}
+
+// Identifier is the name that a register gives an Entity.
+type Identifier struct {
+	Scheme, Value Text
+	Cites         []Citation
+}
+
+// Relation is the draft of a relation between two entities.
+type Relation struct {
+	At Position
+	// Type is a relation type in lower case, such as holds_role.
+	Type, From, To Text
+	// On is the date of an event. A state has Since, or Seen where no more is
+	// known than that it held then; and Until, the first day on which it no
+	// longer did.
+	On, Since, Seen, Until Text
+	// Stake is a share as kg.ParseShare reads it, Wording the words of the
+	// source for it.
+	Stake, Wording Text
+	// Money is an amount and a currency, as kg.ParseMoney reads them.
+	Money Text
+	// Text is what kg.Relation says of its field of that name.
+	Text       Text
+	Attributes []Attribute
+	// AttributedTo is the entity whom the sources quote.
+	AttributedTo, Note Text
+	Cites              []Citation
+}
+
+// Figure is the draft of a number or date measured at an entity.
+type Figure struct {
+	At         Position
+	Of, Metric Text
+	// Value is a number; Date stands in its place where the metric is a date.
+	Value, Date Text
+	// Unit is a currency, or may be left out for the metric's own unit.
+	Unit Text
+	// Qualifier is a word such as over, about or at least; left out it is exactly.
+	Qualifier Text
+	// Nature is a word such as growth or forecast; left out it is actual.
+	Nature Text
+	// Period is a period as kg.ParsePeriod reads it, or a fiscal label such as
+	// FY2021 or Q2 FY2026 of an entity whose fiscal year end is known.
+	Period Text
+	// Label is the period as printed.
+	Label, Scope Text
+	By           []Attribute
+	// AttributedTo is the entity whom the sources quote.
+	AttributedTo, Note Text
+	Cites              []Citation
+}
+
+// Attribute is a further qualifier of a relation or figure.
+type Attribute struct{ Key, Value Text }
+
+// Conflict is the draft of a disagreement that no rule finds.
+type Conflict struct {
+	At               Position
+	About, Predicate Text
+	// Kind is contradiction, apparent, derived or unit.
+	Kind, Note Text
+	Claims     []Stance
+}
+
+// Stance is one side of a Conflict.
+type Stance struct {
+	Value Text
+	Cites []Citation
+}
+
+// Citation names a source and the place in it.
+type Citation struct {
+	Source  Text
+	Locator string
+}
