@@ -1,0 +1,25 @@
+// Package server puts a GraphQL schema on the wire: routes, the GraphQL-over-HTTP
+// transport, the limits a document must keep, the shape of errors, health,
+// metrics, the access log, and a shutdown that lets running queries finish.
+//
+// It must not know any storage engine, and it decides nothing about companies:
+// it is given an executable schema and a hook that opens whatever one operation
+// needs, and returns what they answer.
+//
+// One request takes this way:
+//
+//	ServeHTTP     request id, access log, recovery, security headers, gzip   request.go
+//	  routes      /graphql, /graphiql, /schema.graphql, probes, metrics      server.go
+//	  transport   method, media types, body, parameters                      transport.go
+//	    guard     size and shape of the document, before validation          guard.go
+//	    gqlgen    parsing, validation, variables
+//	    cost      how much the operation may ask for                         guard.go
+//	    WithRequest, then execution, then release                            transport.go
+//	  presenter   classes of error into codes; the rest into the log         errors.go
+//
+// Nothing is trusted before the guard has seen it: validation and cost
+// estimation are only bounded on documents that passed.
+//
+// Start reading at [Config] and [Limits]; the codes a client may see are in
+// errors.go.
+package server

@@ -1,0 +1,309 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/handler/lru"
+	"github.com/google/go-cmp/cmp"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/parser"
+	"github.com/vektah/gqlparser/v2/validator"
+)
+
+// hostile names what each document of testdata/hostile is refused for. The
+// texts are the guard's own: had validation or execution been reached, the
+// answer would be another, if it came at all.
+var hostile = map[string]struct{ code, message string }{
+	"deep-fields":                              {codeTooComplex, "fields nest deeper than the 15 levels allowed"},
+	"deep-fields-through-fragments":            {codeTooComplex, "fields nest deeper than the 15 levels allowed"},
+	"deep-values":                              {"GRAPHQL_PARSE_FAILED", "exceeded maximum nesting depth of 1000"},
+	"deferred":                                 {"GRAPHQL_VALIDATION_FAILED", "@defer is not supported; the answer comes in one piece"},
+	"doubling-fragments":                       {codeTooComplex, "the document stands for more than the 1000 selections allowed once its fragments are expanded"},
+	"doubling-introspection":                   {codeTooComplex, "the document stands for more than the 1000 selections allowed once its fragments are expanded"},
+	"equal-names":                              {codeTooComplex, "the document stands for more than the 1000 selections allowed once its fragments are expanded"},
+	"equal-names-in-fragments":                 {codeTooComplex, `"id" is asked for more than the 50 times allowed in one selection set`},
+	"equal-names-in-merged-fields":             {codeTooComplex, `"id" is asked for more than the 50 times allowed in one selection set`},
+	"equal-names-in-second-of-equal-fragments": {codeTooComplex, `"id" is asked for more than the 50 times allowed in one selection set`},
+	"equal-names-in-unused-fragment":           {codeTooComplex, `"id" is asked for more than the 50 times allowed in one selection set`},
+	"fragment-in-itself":                       {"GRAPHQL_VALIDATION_FAILED", `the fragment "B" spreads itself`},
+	"fragment-in-itself-unused":                {"GRAPHQL_VALIDATION_FAILED", `the fragment "A" spreads itself`},
+	"fragments-in-each-other":                  {"GRAPHQL_VALIDATION_FAILED", `the fragment "A" spreads itself`},
+	"inline-fragments-in-merged-fields":        {codeTooComplex, "a selection set has more than the 50 inline fragments allowed"},
+	"introspection-aliases":                    {codeTooComplex, "introspection stands for more than the 400 selections allowed"},
+	"introspection-lists":                      {codeTooComplex, "introspection nests more than the 2 lists allowed"},
+	"introspection-lists-merged":               {codeTooComplex, "introspection nests more than the 2 lists allowed"},
+	"introspection-lists-of-one-type":          {codeTooComplex, "introspection nests more than the 2 lists allowed"},
+	"long-name":                                {codeTooComplex, "a name in line 1 is longer than the 100 bytes allowed"},
+	"many-aliases":                             {codeTooComplex, `"name" is asked for under more than the 100 aliases allowed in one selection set`},
+	"many-directives":                          {codeTooComplex, "the document has more than the 100 directives allowed"},
+	"many-directives-spread-out":               {codeTooComplex, "the document has more than the 100 directives allowed"},
+	"many-fragments":                           {codeTooComplex, "the document has more than the 50 fragments allowed"},
+	"many-inline-fragments":                    {codeTooComplex, "a selection set has more than the 50 inline fragments allowed"},
+	"many-operations":                          {codeTooComplex, "the document has more than the 10 operations allowed"},
+	"many-selections":                          {codeTooComplex, "the document stands for more than the 1000 selections allowed once its fragments are expanded"},
+	"many-tokens":                              {codeTooComplex, "the document has more than the 2000 tokens allowed"},
+	"many-variables":                           {codeTooComplex, "an operation declares more than the 50 variables allowed"},
+	"nested-inline-fragments":                  {codeTooComplex, "a selection set has more than the 50 inline fragments allowed"},
+}
+
+func hostileDocuments(t testing.TB) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob("testdata/hostile/*.graphql")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no hostile documents: %v", err)
+	}
+	documents := map[string]string{}
+	for _, file := range files {
+		documents[strings.TrimSuffix(filepath.Base(file), ".graphql")] = readFile(t, file)
+	}
+	return documents
+}
+
+func readFile(t testing.TB, name string) string {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestHostileDocumentsAreRefusedBeforeValidation(t *testing.T) {
+	documents := hostileDocuments(t)
+	for name := range hostile {
+		if _, ok := documents[name]; !ok {
+			t.Errorf("no document %s", name)
+		}
+	}
+	r := newRig(t, nil)
+	for name, document := range documents {
+		t.Run(name, func(t *testing.T) {
+			want, ok := hostile[name]
+			if !ok {
+				t.Fatal("the table does not say how it is refused")
+			}
+			a := r.ask(t, document, nil)
+			if a.code() != want.code || len(a.Errors) != 1 || a.Errors[0].Message != want.message {
+				t.Errorf("answered %s\nwant one error %s: %s", shorten(a.body, 500), want.code, want.message)
+			}
+			if len(r.schema.resolved) > 0 {
+				t.Errorf("was executed: %v", r.schema.resolved)
+			}
+		})
+	}
+}
+
+// TestGuardWorksWithinBounds counts steps instead of seconds: without its memo
+// the guard itself would take 2^24 of them for the doubling documents.
+func TestGuardWorksWithinBounds(t *testing.T) {
+	limits := DefaultLimits()
+	most := limits.Tokens + (limits.Operations+limits.Fragments)*limits.Selections
+	for name, document := range hostileDocuments(t) {
+		t.Run(name, func(t *testing.T) {
+			doc, err := parser.ParseQuery(&ast.Source{Input: document})
+			if err != nil {
+				t.Logf("not parsed: %v", err)
+				return
+			}
+			s := newSurvey(doc, limits)
+			s.check(doc)
+			if s.steps > most {
+				t.Errorf("took %d steps, want at most %d", s.steps, most)
+			}
+		})
+	}
+}
+
+// TestLimitsAreExact holds each limit against a document that just keeps it
+// and one that just does not.
+func TestLimitsAreExact(t *testing.T) {
+	fields := func(n int, name string) string { return strings.Repeat(name+" ", n) }
+	aliased := func(n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, "a%d: name ", i)
+		}
+		return b.String()
+	}
+	tests := []struct {
+		name   string
+		limits Limits
+		build  func(n int) string
+		limit  int
+	}{
+		{"document", Limits{DocumentBytes: 50}, func(n int) string { return "{ name }" + strings.Repeat(" ", n-8) }, 50},
+		{"tokens", Limits{Tokens: 20}, func(n int) string { return "{ " + aliased((n-2)/3) + fields((n-2)%3, "name") + "}" }, 20},
+		{"name", Limits{NameBytes: 10}, func(n int) string { return "{ " + strings.Repeat("a", n) + ": name }" }, 10},
+		{"operations", Limits{Operations: 3}, func(n int) string {
+			var b strings.Builder
+			for i := range n {
+				fmt.Fprintf(&b, "query Q%d { name } ", i)
+			}
+			return b.String()
+		}, 3},
+		{"fragments", Limits{Fragments: 3}, func(n int) string {
+			var b strings.Builder
+			b.WriteString("{ name ")
+			for i := range n {
+				fmt.Fprintf(&b, "...F%d ", i)
+			}
+			b.WriteString("}")
+			for i := range n {
+				fmt.Fprintf(&b, "fragment F%d on Query { name } ", i)
+			}
+			return b.String()
+		}, 3},
+		{"directives", Limits{Directives: 3}, func(n int) string {
+			return "{ " + fields(n, "name @skip(if: false)") + "}"
+		}, 3},
+		{"variables", Limits{Variables: 3}, func(n int) string {
+			var declared, used strings.Builder
+			for i := range n {
+				fmt.Fprintf(&declared, "$v%d: Boolean! ", i)
+				fmt.Fprintf(&used, "a%d: name @skip(if: $v%d) ", i, i)
+			}
+			return "query Q0(" + declared.String() + ") { " + used.String() + "}"
+		}, 3},
+		{"selections", Limits{Selections: 12}, func(n int) string {
+			// Two spreads of a fragment of two fields are six selections, once expanded.
+			return "{ ...F ...F " + aliased(n-6) + "} fragment F on Query { name __typename }"
+		}, 12},
+		{"depth", Limits{Depth: 4}, func(n int) string {
+			return `{ node(id: "a") ` + strings.Repeat("{ child ", n-2) + "{ id }" + strings.Repeat(" }", n-1)
+		}, 4},
+		{"equal names", Limits{EqualNames: 4}, func(n int) string { return "{ " + fields(n, "name") + "}" }, 4},
+		{"aliases", Limits{Aliases: 4}, func(n int) string { return "{ " + aliased(n) + "}" }, 4},
+		{"inline fragments", Limits{InlineFragments: 4}, func(n int) string { return "{ " + fields(n, "... { name }") + "}" }, 4},
+		{"introspection selections", Limits{IntrospectionSelections: 9}, func(n int) string {
+			// The schema's list of types is one, its name under n-1 aliases the rest.
+			return "{ __schema { types { " + strings.ReplaceAll(aliased(n-1), "name", "__typename") + "} } }"
+		}, 9},
+		{"introspection lists", Limits{IntrospectionLists: 3}, func(n int) string {
+			return "{ __schema { types " + strings.Repeat("{ interfaces ", n-1) + "{ name } " + strings.Repeat("} ", n-1) + "} }"
+		}, 3},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			r := newRig(t, func(c *Config) { c.Limits = test.limits })
+			send := func(n int) answer {
+				variables := map[string]any{"v0": true, "v1": true, "v2": true, "v3": true}
+				body := bodyOf(t, test.build(n), variables)
+				if test.name == "operations" {
+					body = strings.Replace(body, "{", `{"operationName":"Q0",`, 1)
+				}
+				return r.post(t, body)
+			}
+			if a := send(test.limit); a.code() != "OK" {
+				t.Errorf("at the limit: %s\n%s", a.body, test.build(test.limit))
+			}
+			if a := send(test.limit + 1); a.code() != codeTooComplex && a.code() != codeTooLarge {
+				t.Errorf("one above the limit: %s\n%s", a.body, test.build(test.limit+1))
+			}
+		})
+	}
+}
+
+func TestStandardIntrospectionPasses(t *testing.T) {
+	r := newRig(t, nil)
+	if a := r.ask(t, readFile(t, "testdata/introspection.graphql"), nil); a.code() != "OK" {
+		t.Errorf("refused: %s", shorten(a.body, 500))
+	}
+}
+
+// TestLimitsLeaveRoom asks what an analyst's page may well ask.
+func TestLimitsLeaveRoom(t *testing.T) {
+	r := newRig(t, nil)
+	var b strings.Builder
+	b.WriteString("query Compare($first: Int = 10) {\n")
+	for i := range 60 {
+		fmt.Fprintf(&b, "c%d: node(id: \"company-%d\") { ...Company }\n", i, i)
+	}
+	b.WriteString("}\nfragment Company on Node { id name child { id name children(first: $first, during: \"2014\") { id name } } }\n")
+	if a := r.ask(t, b.String(), nil); a.code() != "OK" {
+		t.Errorf("refused: %s", shorten(a.body, 500))
+	}
+}
+
+func TestCostLimit(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.MaxCost = 100 })
+	const query = "query($n: Int) { nodes(first: $n) { id name child { id } } }"
+	if a := r.ask(t, query, map[string]any{"n": 20}); a.code() != "OK" {
+		t.Errorf("first: 20 costs %s, want OK", a.body)
+	}
+	a := r.ask(t, query, map[string]any{"n": 21})
+	if a.code() != codeTooComplex {
+		t.Fatalf("first: 21 answered %s, want TOO_COMPLEX", a.body)
+	}
+	want := "the operation may return about 105 values, more than the 100 allowed; ask for smaller pages or fewer fields"
+	if diff := cmp.Diff(want, a.Errors[0].Message); diff != "" {
+		t.Errorf("message (-want +got):\n%s", diff)
+	}
+}
+
+// countingCache counts what is asked of a cache.
+type countingCache struct {
+	graphql.Cache[*ast.QueryDocument]
+	hits int
+}
+
+func (c *countingCache) Get(ctx context.Context, key string) (*ast.QueryDocument, bool) {
+	doc, ok := c.Cache.Get(ctx, key)
+	if ok {
+		c.hits++
+	}
+	return doc, ok
+}
+
+func TestGuardTrustsWhatWasValidated(t *testing.T) {
+	cache := &countingCache{Cache: lru.New[*ast.QueryDocument](1)}
+	const query = "query A { name } query B { name }"
+	// A cached document is not measured again, whatever the limits have become.
+	g := guard{limits: Limits{DocumentBytes: 1}, cache: cache}
+	doc, err := parser.ParseQuery(&ast.Source{Input: query})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cache.Add(t.Context(), query, doc)
+	if err := g.MutateOperationParameters(t.Context(), &graphql.RawParams{Query: query, OperationName: "B"}); err != nil {
+		t.Error(err)
+	}
+	// Which operation is meant differs from request to request.
+	if err := g.MutateOperationParameters(t.Context(), &graphql.RawParams{Query: query, OperationName: "C"}); err == nil {
+		t.Error("an unknown operation was let through")
+	}
+	if cache.hits != 2 {
+		t.Errorf("%d hits, want 2", cache.hits)
+	}
+}
+
+// FuzzDocument wants any document to be refused or to be valid GraphQL that the
+// validator can take, in a bounded number of steps and without a panic.
+func FuzzDocument(f *testing.F) {
+	for _, document := range hostileDocuments(f) {
+		f.Add(document)
+	}
+	f.Add(readFile(f, "testdata/introspection.graphql"))
+	f.Add(`query Q($v: [Int!]! = [1, 2]) @a { ...F ... on Query @skip(if: true) { x: name } } fragment F on Query { name }`)
+	limits := DefaultLimits()
+	schema := newFakeSchema().schema
+	most := limits.Tokens + (limits.Operations+limits.Fragments)*limits.Selections
+	f.Fuzz(func(t *testing.T, document string) {
+		g := guard{limits: limits, cache: graphql.NoCache[*ast.QueryDocument]{}}
+		doc, refused := g.parse(document)
+		if refused != nil {
+			return
+		}
+		s := newSurvey(doc, limits)
+		s.check(doc)
+		if s.steps > most {
+			t.Errorf("took %d steps, want at most %d", s.steps, most)
+		}
+		validator.ValidateWithRules(schema, doc, nil)
+	})
+}

@@ -1,0 +1,270 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/handler"
+	"github.com/99designs/gqlgen/graphql/handler/extension"
+	"github.com/99designs/gqlgen/graphql/handler/lru"
+	"github.com/klauspost/compress/gzhttp"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/vektah/gqlparser/v2/ast"
+)
+
+// cachedDocuments is how many validated documents are kept, each at most
+// Limits.DocumentBytes long.
+const cachedDocuments = 256
+
+// Config is what a [Server] needs. Schema, SDL, UI and Ready must be set; zero
+// values elsewhere mean the default named.
+type Config struct {
+	// Schema answers the operations. Its Complexity functions must multiply by
+	// the page size asked for, or MaxCost bounds nothing.
+	Schema graphql.ExecutableSchema
+	// SDL is the text served at /schema.graphql.
+	SDL string
+	// UI serves /graphiql and everything below it, as in web.Handler: it sees
+	// whole paths, and sets the security headers that its page needs.
+	UI http.Handler
+	// Ready reports whether queries can be answered. It is called by /readyz,
+	// with two seconds to answer; its error goes to the log, not to the caller.
+	Ready func(context.Context) error
+	// WithRequest, if set, is called once for each operation, before it runs.
+	// The context it returns is the one resolvers see. The function it returns
+	// is called exactly once, when the answer is complete, whether the operation
+	// succeeded, failed, panicked or was abandoned; it is not called, and may be
+	// nil, if WithRequest returns an error, which is shown to the client by its
+	// class.
+	WithRequest func(context.Context) (context.Context, func(), error)
+	// Limits bounds documents, bodies and error lists.
+	Limits Limits
+	// MaxCost is the largest estimated number of values of an answer; default
+	// 100,000.
+	MaxCost int
+	// Timeout is the time allowed for one GraphQL request; default 10 s.
+	Timeout time.Duration
+	// DrainTimeout is how long Serve waits for running requests when told to
+	// stop; default 10 s.
+	DrainTimeout time.Duration
+	// Collectors are served at /metrics together with the server's own.
+	Collectors []prometheus.Collector
+	// Logger takes the access log and the causes of internal errors; default
+	// slog.Default().
+	Logger *slog.Logger
+}
+
+// Server answers HTTP requests. It is safe for concurrent use.
+type Server struct {
+	log       *slog.Logger
+	presenter presenter
+	handler   http.Handler
+	ready     func(context.Context) error
+	timeout   time.Duration
+	drain     time.Duration
+	draining  atomic.Bool
+	unready   atomic.Bool // the last probe failed
+}
+
+// New returns a server that is ready to serve. It fails if cfg lacks a part or
+// if two collectors collide.
+func New(cfg Config) (*Server, error) {
+	switch {
+	case cfg.Schema == nil:
+		return nil, errors.New("server: Config.Schema is missing")
+	case cfg.SDL == "":
+		return nil, errors.New("server: Config.SDL is missing")
+	case cfg.UI == nil:
+		return nil, errors.New("server: Config.UI is missing")
+	case cfg.Ready == nil:
+		return nil, errors.New("server: Config.Ready is missing")
+	}
+	metrics, err := newMetrics(cfg.Collectors)
+	if err != nil {
+		return nil, fmt.Errorf("server: register metrics: %w", err)
+	}
+	limits := cfg.Limits.withDefaults()
+	s := &Server{
+		log:     cmp.Or(cfg.Logger, slog.Default()),
+		ready:   cfg.Ready,
+		timeout: cmp.Or(cfg.Timeout, 10*time.Second),
+		drain:   cmp.Or(cfg.DrainTimeout, 10*time.Second),
+	}
+	s.presenter = presenter{log: s.log, maxRunes: limits.MessageRunes, timeout: s.timeout}
+
+	api := handler.New(cfg.Schema)
+	cache := lru.New[*ast.QueryDocument](cachedDocuments)
+	api.SetQueryCache(cache)
+	api.SetParserTokenLimit(limits.Tokens)
+	api.SetErrorPresenter(s.presenter.present)
+	api.SetRecoverFunc(s.presenter.recovered)
+	api.Use(guard{limits: limits, cache: cache})
+	api.Use(costLimit{schema: cfg.Schema, max: cmp.Or(cfg.MaxCost, 100_000)})
+	api.Use(extension.Introspection{})
+	api.AddTransport(transport{
+		limits:      limits,
+		timeout:     s.timeout,
+		presenter:   s.presenter,
+		metrics:     metrics,
+		withRequest: cfg.WithRequest,
+	})
+
+	mux := http.NewServeMux()
+	mux.Handle("/graphql", sameOrigin(api))
+	mux.Handle("/healthz", readOnly(text("ok\n")))
+	mux.Handle("/readyz", readOnly(http.HandlerFunc(s.serveReady)))
+	mux.Handle("/metrics", readOnly(metrics.handler(s.log)))
+	mux.Handle("/schema.graphql", readOnly(text(cfg.SDL)))
+	mux.Handle("/graphiql", cfg.UI)
+	mux.Handle("/graphiql/", cfg.UI)
+	mux.Handle("/{$}", readOnly(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Location", "graphiql/") // relative: a proxy may have put all this under a prefix
+		w.WriteHeader(http.StatusFound)
+	})))
+	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
+		http.Error(w, "There is nothing at this address. GraphiQL is at /graphiql, the API at /graphql, its schema at /schema.graphql.", http.StatusNotFound)
+	})
+
+	compress, err := gzhttp.NewWrapper(gzhttp.EnableZstd(false))
+	if err != nil {
+		return nil, fmt.Errorf("server: set up compression: %w", err)
+	}
+	s.handler = s.observed(secured(compress(mux)))
+	return s, nil
+}
+
+// ServeHTTP answers one request, for use under another server or in a test.
+func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
+
+// Serve answers requests on the listener until ctx is done. Then /readyz turns
+// to 503, the listener closes, and requests under way have DrainTimeout to
+// finish; what still runs after that is cancelled. It returns nil once nothing
+// runs any more, so that the caller may close the store, and an error if the
+// listener fails or a request ignores its cancellation.
+func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
+	requests, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	srv := s.httpServer(requests)
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(listener) }()
+	select {
+	case err := <-served:
+		return fmt.Errorf("server: serve %s: %w", listener.Addr(), err)
+	case <-ctx.Done():
+	}
+
+	s.draining.Store(true)
+	s.log.Info("draining", slog.Duration("atMost", s.drain))
+	err := shutdown(srv, s.drain)
+	if err != nil {
+		s.log.Warn("requests cancelled at the end of the drain time")
+		cancel()
+		err = shutdown(srv, cancelledTimeout)
+	}
+	if err != nil {
+		return fmt.Errorf("server: stop: requests run on %s after they were cancelled: %w", cancelledTimeout, errors.Join(err, srv.Close()))
+	}
+	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+		return fmt.Errorf("server: serve %s: %w", listener.Addr(), err)
+	}
+	return nil
+}
+
+// httpServer sets the time-outs that net/http leaves open: no client can hold a
+// connection by being slow.
+func (s *Server) httpServer(requests context.Context) *http.Server {
+	return &http.Server{
+		Handler:           s,
+		BaseContext:       func(net.Listener) context.Context { return requests },
+		ReadHeaderTimeout: 5 * time.Second,
+		ReadTimeout:       10 * time.Second,
+		WriteTimeout:      s.timeout + 5*time.Second,
+		IdleTimeout:       60 * time.Second,
+		MaxHeaderBytes:    16 << 10,
+		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
+	}
+}
+
+// cancelledTimeout is how long a cancelled request may take to notice.
+const cancelledTimeout = 2 * time.Second
+
+func shutdown(srv *http.Server, within time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), within)
+	defer cancel()
+	return srv.Shutdown(ctx)
+}
+
+// serveReady answers /readyz. The cause of a failure is logged when it starts
+// and when it ends, not at every probe.
+func (s *Server) serveReady(w http.ResponseWriter, r *http.Request) {
+	if s.draining.Load() {
+		http.Error(w, "draining: finishing what runs, taking nothing new", http.StatusServiceUnavailable)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	err := s.ready(ctx)
+	if s.unready.Swap(err != nil) != (err != nil) {
+		s.log.Info("readiness changed", slog.Bool("ready", err == nil), slog.Any("error", err))
+	}
+	if err != nil {
+		http.Error(w, "not ready: the store cannot answer at present", http.StatusServiceUnavailable)
+		return
+	}
+	text("ready\n").ServeHTTP(w, r)
+}
+
+func isProbe(path string) bool {
+	return path == "/healthz" || path == "/readyz" || path == "/metrics"
+}
+
+func text(content string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_, _ = io.WriteString(w, content)
+	})
+}
+
+func readOnly(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodGet && r.Method != http.MethodHead {
+			w.Header().Set("Allow", "GET, HEAD")
+			http.Error(w, "This address can only be read.", http.StatusMethodNotAllowed)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// sameOrigin refuses what a browser sends for a page of another origin. The
+// transport's insistence on JSON makes browsers ask first, and nobody answers;
+// this holds even where a browser or a proxy gets that wrong.
+func sameOrigin(next http.Handler) http.Handler {
+	protection := http.NewCrossOriginProtection()
+	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		requestFrom(r.Context()).code = codeForbidden
+		writeProblem(w, &problem{http.StatusForbidden, codeForbidden, "pages of other origins may not send requests here"})
+	}))
+	return protection.Handler(next)
+}
+
+// secured sets headers that suit answers which are data; the UI sets its own.
+func secured(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		next.ServeHTTP(w, r)
+	})
+}

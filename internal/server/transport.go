@@ -1,0 +1,390 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"math"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/99designs/gqlgen/graphql"
+	"github.com/99designs/gqlgen/graphql/errcode"
+	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/gqlerror"
+)
+
+const (
+	mediaJSON     = "application/json"
+	mediaResponse = "application/graphql-response+json"
+)
+
+// transport speaks GraphQL over HTTP: POST with a JSON body for everything, GET
+// for queries. There is deliberately no form or multipart encoding, which a
+// foreign page could send without asking, and no batching.
+type transport struct {
+	limits      Limits
+	timeout     time.Duration
+	presenter   presenter
+	metrics     *metrics
+	withRequest func(context.Context) (context.Context, func(), error)
+}
+
+var _ graphql.Transport = transport{}
+
+// Supports reports true: every request to the endpoint is answered here, if
+// only to say what was wrong with it.
+func (transport) Supports(*http.Request) bool { return true }
+
+// Do answers one request.
+func (t transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
+	// The clock runs from here, so that a slow body eats into the time allowed.
+	ctx, cancel := context.WithTimeout(r.Context(), t.timeout)
+	defer cancel()
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Add("Vary", "Accept")
+	done := t.metrics.begin()
+	req := requestFrom(ctx)
+
+	media, acceptable := negotiate(strings.Join(r.Header.Values("Accept"), ","))
+	defer func() { done(req.operation, req.code) }()
+	defer func() {
+		if p := recover(); p != nil {
+			t.write(ctx, w, media, &graphql.Response{
+				Errors: gqlerror.List{t.presenter.present(ctx, t.presenter.recovered(ctx, p))},
+			})
+		}
+	}()
+
+	if !acceptable {
+		t.reject(ctx, w, &problem{http.StatusNotAcceptable, codeBadUserInput, "answers are " + mediaResponse + " or " + mediaJSON + "; the header Accept allows neither"})
+		return
+	}
+	params, wrong := t.read(w, r)
+	if wrong != nil {
+		t.reject(ctx, w, wrong)
+		return
+	}
+	op, errs := exec.CreateOperationContext(ctx, params)
+	if errs != nil {
+		t.write(ctx, w, media, exec.DispatchError(graphql.WithOperationContext(ctx, op), errs))
+		return
+	}
+	req.operation = operationName(op)
+	switch op.Operation.Operation {
+	case ast.Subscription:
+		errs := gqlerror.List{refuse(errcode.ValidationFailed, "subscriptions are not served over plain HTTP; ask again with a query")}
+		t.write(ctx, w, media, exec.DispatchError(graphql.WithOperationContext(ctx, op), errs))
+		return
+	case ast.Mutation:
+		if r.Method == http.MethodGet {
+			w.Header().Set("Allow", http.MethodPost)
+			t.reject(ctx, w, &problem{http.StatusMethodNotAllowed, codeBadUserInput, "GET is for queries; send mutations by POST"})
+			return
+		}
+	}
+	t.write(ctx, w, media, t.execute(ctx, exec, op))
+}
+
+// execute runs the operation between opening and releasing what it needs. The
+// response is complete when it returns, so nothing is held while a slow client
+// reads.
+func (t transport) execute(ctx context.Context, exec graphql.GraphExecutor, op *graphql.OperationContext) *graphql.Response {
+	if t.withRequest != nil {
+		opened, release, err := t.withRequest(ctx)
+		if err != nil {
+			return exec.DispatchError(graphql.WithOperationContext(ctx, op), gqlerror.List{gqlerror.Wrap(err)})
+		}
+		defer release()
+		ctx = opened
+	}
+	responses, ctx := exec.DispatchOperation(ctx, op)
+	if response := responses(ctx); response != nil {
+		return response
+	}
+	err := ctx.Err()
+	if err == nil {
+		err = errors.New("server: execution gave no response")
+	}
+	return exec.DispatchError(graphql.WithOperationContext(ctx, op), gqlerror.List{gqlerror.Wrap(err)})
+}
+
+func operationName(op *graphql.OperationContext) string {
+	if op.Operation.Name != "" {
+		return op.Operation.Name
+	}
+	return "anonymous"
+}
+
+// problem is a request that is not GraphQL over HTTP.
+type problem struct {
+	status  int
+	code    string
+	message string
+}
+
+func badRequest(message string) *problem {
+	return &problem{http.StatusBadRequest, codeBadUserInput, message}
+}
+
+// read returns the parameters of a request.
+func (t transport) read(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, *problem) {
+	start := graphql.Now()
+	var params *graphql.RawParams
+	var wrong *problem
+	switch r.Method {
+	case http.MethodGet:
+		params, wrong = readQuery(r.URL.RawQuery)
+	case http.MethodPost:
+		params, wrong = t.readBody(w, r)
+	default:
+		w.Header().Set("Allow", "GET, POST")
+		return nil, &problem{http.StatusMethodNotAllowed, codeBadUserInput, "use POST, or GET for queries"}
+	}
+	if wrong != nil {
+		return nil, wrong
+	}
+	if strings.TrimSpace(params.Query) == "" {
+		return nil, badRequest("the parameter query is missing; it holds the GraphQL document")
+	}
+	params.Headers = r.Header
+	params.ReadTime = graphql.TraceTiming{Start: start, End: graphql.Now()}
+	return params, nil
+}
+
+// readQuery reads the parameters of a GET request.
+func readQuery(raw string) (*graphql.RawParams, *problem) {
+	values, err := url.ParseQuery(raw)
+	if err != nil {
+		return nil, badRequest("the query string of the URL is not well formed")
+	}
+	params := &graphql.RawParams{Query: values.Get("query"), OperationName: values.Get("operationName")}
+	if text := values.Get("variables"); text != "" && decode([]byte(text), &params.Variables) != nil {
+		return nil, badRequest("the parameter variables must be a JSON object")
+	}
+	if text := values.Get("extensions"); text != "" && decode([]byte(text), &params.Extensions) != nil {
+		return nil, badRequest("the parameter extensions must be a JSON object")
+	}
+	return params, nil
+}
+
+// readBody reads the parameters of a POST request. Nothing of the body appears
+// in a message.
+func (t transport) readBody(w http.ResponseWriter, r *http.Request) (*graphql.RawParams, *problem) {
+	media, attributes, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || media != mediaJSON {
+		return nil, &problem{http.StatusUnsupportedMediaType, codeBadUserInput, "the body must be JSON with Content-Type: " + mediaJSON}
+	}
+	if charset := attributes["charset"]; charset != "" && !strings.EqualFold(charset, "utf-8") {
+		return nil, &problem{http.StatusUnsupportedMediaType, codeBadUserInput, "the body must be encoded in UTF-8"}
+	}
+	if encoding := r.Header.Get("Content-Encoding"); encoding != "" && !strings.EqualFold(encoding, "identity") {
+		return nil, &problem{http.StatusUnsupportedMediaType, codeBadUserInput, "the body must not be compressed"}
+	}
+	tooLarge := &problem{http.StatusRequestEntityTooLarge, codeTooLarge, "the body is longer than the " + strconv.FormatInt(t.limits.BodyBytes, 10) + " bytes allowed"}
+	if r.ContentLength > t.limits.BodyBytes {
+		return nil, tooLarge
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, t.limits.BodyBytes))
+	if err != nil {
+		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+			return nil, tooLarge
+		}
+		return nil, badRequest("the body could not be read to its end")
+	}
+	return parseBody(body)
+}
+
+func parseBody(body []byte) (*graphql.RawParams, *problem) {
+	var sent struct {
+		Query         *string        `json:"query"`
+		OperationName *string        `json:"operationName"`
+		Variables     map[string]any `json:"variables"`
+		Extensions    map[string]any `json:"extensions"`
+	}
+	if err := decode(body, &sent); err != nil {
+		mistyped, ok := errors.AsType[*json.UnmarshalTypeError](err)
+		switch {
+		case !ok:
+			return nil, badRequest("the body is not valid JSON")
+		case mistyped.Field == "query" || mistyped.Field == "operationName":
+			return nil, badRequest("the parameter " + mistyped.Field + " must be a string")
+		case mistyped.Field == "variables" || mistyped.Field == "extensions":
+			return nil, badRequest("the parameter " + mistyped.Field + " must be an object")
+		default:
+			return nil, badRequest("the body must be a JSON object with the parameter query")
+		}
+	}
+	params := &graphql.RawParams{Variables: sent.Variables, Extensions: sent.Extensions}
+	if sent.Query != nil {
+		params.Query = *sent.Query
+	}
+	if sent.OperationName != nil {
+		params.OperationName = *sent.OperationName
+	}
+	return params, nil
+}
+
+// decode reads exactly one JSON value. Numbers keep their digits, since an id
+// may be one that a float64 cannot hold.
+func decode(text []byte, into any) error {
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.UseNumber()
+	if err := dec.Decode(into); err != nil {
+		return err
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("text after the value")
+	}
+	return nil
+}
+
+// reject answers a request that never became an operation.
+func (t transport) reject(ctx context.Context, w http.ResponseWriter, p *problem) {
+	requestFrom(ctx).code = p.code
+	writeProblem(w, p)
+}
+
+func writeProblem(w http.ResponseWriter, p *problem) {
+	w.Header().Set("Content-Type", mediaJSON+"; charset=utf-8")
+	w.WriteHeader(p.status)
+	list, _ := json.Marshal(gqlerror.List{{Message: p.message, Extensions: map[string]any{"code": p.code}}})
+	_, _ = w.Write(append(append([]byte(`{"errors":`), list...), '}'))
+}
+
+// write answers with a GraphQL response. Under application/json the status is
+// 200 whatever the errors say, as clients of that media type expect; under
+// application/graphql-response+json it tells a request that was not executed.
+func (t transport) write(ctx context.Context, w http.ResponseWriter, media string, response *graphql.Response) {
+	errs, extensions := response.Errors, response.Extensions
+	req := requestFrom(ctx)
+	req.code = "OK"
+	if len(errs) > 0 {
+		req.code, _ = errs[0].Extensions["code"].(string)
+	}
+	if left := len(errs) - t.limits.Errors; left > 0 {
+		errs = errs[:t.limits.Errors]
+		if extensions == nil {
+			extensions = map[string]any{}
+		}
+		extensions["errorsOmitted"] = left
+	}
+	status := http.StatusOK
+	if media == mediaResponse && response.Data == nil {
+		status = statusOf(req.code)
+	}
+
+	var out bytes.Buffer
+	out.WriteByte('{')
+	part := func(name string, value any) {
+		text, err := json.Marshal(value)
+		if err != nil {
+			panic(err) // recovered in Do: an error or extension that is not JSON
+		}
+		out.WriteString(`"` + name + `":`)
+		out.Write(text)
+	}
+	if len(errs) > 0 {
+		part("errors", errs)
+	}
+	if response.Data != nil {
+		if out.Len() > 1 {
+			out.WriteByte(',')
+		}
+		out.WriteString(`"data":`)
+		out.Write(response.Data)
+	}
+	if len(extensions) > 0 {
+		out.WriteByte(',')
+		part("extensions", extensions)
+	}
+	out.WriteByte('}')
+
+	w.Header().Set("Content-Type", media+"; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(out.Bytes()) // a client that left is no error of ours
+}
+
+// statusOf is the HTTP status of an operation that was not executed.
+func statusOf(code string) int {
+	switch code {
+	case codeInternal:
+		return http.StatusInternalServerError
+	case codeUnavailable:
+		return http.StatusServiceUnavailable
+	case codeTimeout:
+		return http.StatusGatewayTimeout
+	default:
+		return http.StatusBadRequest
+	}
+}
+
+// negotiate picks the media type of the answer from an Accept header: the one
+// of higher quality, then the one named rather than matched, then the one named
+// first, then application/json.
+func negotiate(accept string) (media string, ok bool) {
+	if strings.TrimSpace(accept) == "" {
+		return mediaJSON, true
+	}
+	type claim struct {
+		quality   float64
+		precision int // 0 not mentioned, 1 */*, 2 application/*, 3 by name
+	}
+	best := map[string]claim{}
+	first := ""
+	for part := range strings.SplitSeq(accept, ",") {
+		media, attributes, err := mime.ParseMediaType(part)
+		if err != nil {
+			continue
+		}
+		quality := 1.0
+		if q, given := attributes["q"]; given {
+			if quality, err = strconv.ParseFloat(q, 64); err != nil || math.IsNaN(quality) {
+				continue
+			}
+		}
+		offer := func(candidate string, precision int) {
+			if precision > best[candidate].precision {
+				best[candidate] = claim{quality, precision}
+			}
+		}
+		switch media {
+		case mediaJSON, mediaResponse:
+			if first == "" {
+				first = media
+			}
+			offer(media, 3)
+		case "application/*":
+			offer(mediaJSON, 2)
+			offer(mediaResponse, 2)
+		case "*/*":
+			offer(mediaJSON, 1)
+			offer(mediaResponse, 1)
+		}
+	}
+	a, b := best[mediaJSON], best[mediaResponse]
+	switch {
+	case a.quality <= 0 && b.quality <= 0:
+		return mediaJSON, false
+	case a.quality != b.quality:
+		if a.quality > b.quality {
+			return mediaJSON, true
+		}
+		return mediaResponse, true
+	case a.precision != b.precision:
+		if a.precision > b.precision {
+			return mediaJSON, true
+		}
+		return mediaResponse, true
+	case first != "":
+		return first, true
+	default:
+		return mediaJSON, true
+	}
+}
