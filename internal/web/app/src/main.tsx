@@ -1,0 +1,35 @@
+import 'graphiql/setup-workers/vite';
+// The parts of graphiql/style.css without its second copy of Monaco's styles.
+import '@graphiql/react/font/roboto.css';
+import '@graphiql/react/font/fira-code.css';
+import '@graphiql/react/style.css';
+import '@graphiql/plugin-doc-explorer/style.css';
+import '@graphiql/plugin-history/style.css';
+import 'graphiql/graphiql.css';
+import '@graphiql/plugin-explorer/style.css';
+import './style.css';
+
+import { explorerPlugin } from '@graphiql/plugin-explorer';
+import { GraphiQL, HISTORY_PLUGIN } from 'graphiql';
+import { createRoot } from 'react-dom/client';
+import { examples } from './examples';
+import { examplesPlugin } from './examplesPlugin';
+import { fetcher } from './fetcher';
+import { isFirstVisit, storage } from './storage';
+
+const plugins = [examplesPlugin, explorerPlugin(), HISTORY_PLUGIN];
+
+createRoot(document.getElementById('root')!).render(
+  <GraphiQL
+    fetcher={fetcher}
+    storage={storage}
+    plugins={plugins}
+    defaultTabs={examples}
+    // GraphiQL fills the first tab's query from defaultTabs, but not its variables.
+    initialVariables={isFirstVisit ? examples[0].variables : undefined}
+    visiblePlugin={isFirstVisit ? examplesPlugin : undefined}
+    defaultEditorToolsVisibility="variables"
+  >
+    <GraphiQL.Logo>Keiretsu</GraphiQL.Logo>
+  </GraphiQL>,
+);
