@@ -1,0 +1,102 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kong"
+)
+
+// config is everything that can be set: by flag, else by environment variable,
+// else the default.
+type config struct {
+	Addr string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to listen on. Port 0 picks a free one. With an address other than loopback, everyone who reaches it can read everything. Default ${default}, environment KEIRETSU_ADDR."`
+	Data string `default:"./data" placeholder:"FOLDER" help:"Folder of the store and its search index. It is made if missing, and filled with the demo facts if empty. Default ${default}, environment KEIRETSU_DATA."`
+
+	WalkNodes int           `default:"50000" placeholder:"N" help:"Most entities that one traversal, path search, ownership or count may reach; past it the answer is TOO_COMPLEX, or marked truncated where a part is worth having. Default ${default}, environment KEIRETSU_WALK_NODES."`
+	WalkEdges int           `default:"500000" placeholder:"N" help:"Most relations that one of these may read. Default ${default}, environment KEIRETSU_WALK_EDGES."`
+	WalkTime  time.Duration `default:"5s" placeholder:"DURATION" help:"Longest that one of these may take. Default ${default}, environment KEIRETSU_WALK_TIME."`
+}
+
+const description = `Keiretsu answers GraphQL questions about a company knowledge graph, with the
+source of every claim.
+
+Start it and open the address it prints: GraphiQL opens with questions that
+answer when run, such as "What did Alibaba acquire in 2014?". A program posts
+{"query": "…", "variables": {…}} to /graphql. The schema is at /schema.graphql,
+health at /healthz and /readyz, metrics at /metrics.
+
+One process at a time uses a data folder. Ctrl-C or SIGTERM stops the server: it
+finishes what runs and exits 0. Where it cannot start it says why in one line
+and exits 1.
+
+Examples:
+  keiretsu                               the demo facts, at http://127.0.0.1:8080
+  keiretsu --addr 127.0.0.1:0            at a free port
+  keiretsu --data ~/graph                with a data folder of one's own
+  KEIRETSU_ADDR=127.0.0.1:9000 keiretsu  set by environment; flags come first`
+
+// errHelp says that help was asked for and has been printed.
+var errHelp = errors.New("help was printed")
+
+// parse reads flags over environment over defaults, and checks them before
+// anything is opened.
+func parse(args []string, getenv func(string) string, stdout, stderr io.Writer) (config, error) {
+	var c config
+	asked := false
+	parser, err := kong.New(&c,
+		kong.Name("keiretsu"), kong.Description(description), kong.Writers(stdout, stderr),
+		kong.Exit(func(int) { asked = true }),
+		kong.Resolvers(environment(getenv)),
+		kong.ConfigureHelp(kong.HelpOptions{NoAppDescFormat: true, WrapUpperBound: 100}),
+	)
+	if err != nil {
+		return c, err
+	}
+	_, err = parser.Parse(args)
+	if asked {
+		return c, errHelp
+	}
+	if err != nil {
+		return c, fmt.Errorf("%w; --help lists what there is", err)
+	}
+	err = c.check()
+	return c, err
+}
+
+// environment gives a flag the value of its variable, KEIRETSU_ and the flag's
+// name in capitals. kong itself would read it from the process, which a test
+// cannot.
+func environment(getenv func(string) string) kong.Resolver {
+	return kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+		if v := getenv("KEIRETSU_" + strings.ToUpper(strings.ReplaceAll(flag.Name, "-", "_"))); v != "" {
+			return v, nil
+		}
+		return nil, nil
+	})
+}
+
+func (c *config) check() error {
+	host, port, err := net.SplitHostPort(c.Addr)
+	if err != nil {
+		return fmt.Errorf("--addr %s: expected HOST:PORT, such as 127.0.0.1:8080", c.Addr)
+	}
+	if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+		return fmt.Errorf("--addr %s: %q is not a port from 0 to 65535", c.Addr, port)
+	}
+	if strings.ContainsAny(host, " /") {
+		return fmt.Errorf("--addr %s: %q is not a host", c.Addr, host)
+	}
+	if c.Data == "" {
+		return errors.New("--data must name a folder")
+	}
+	if c.WalkNodes < 1 || c.WalkEdges < 1 || c.WalkTime <= 0 {
+		return errors.New("--walk-nodes, --walk-edges and --walk-time must be more than 0")
+	}
+	return nil
+}

@@ -1,0 +1,172 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"keiretsu/graph"
+	"keiretsu/graph/model"
+	"keiretsu/graph/resolvers"
+	"keiretsu/internal/ingest"
+	"keiretsu/internal/ingest/factfile"
+	"keiretsu/internal/kg"
+	"keiretsu/internal/kg/badgerstore"
+	"keiretsu/internal/search"
+	"keiretsu/internal/server"
+	"keiretsu/internal/web"
+	"keiretsu/seeds"
+)
+
+// Main is the program with its surroundings, so that a test can be its user.
+type Main struct {
+	Stdout, Stderr io.Writer
+	Getenv         func(string) string
+}
+
+// Run does what the arguments say until it is done or ctx is, and returns the
+// exit code: 0, also where it was told to stop before it had started, or 1 after
+// one clear line on Stderr.
+func (m *Main) Run(ctx context.Context, args []string) int {
+	c, err := parse(args, m.Getenv, m.Stdout, m.Stderr)
+	if err == nil {
+		err = m.serve(ctx, c)
+	}
+	if err == nil || errors.Is(err, errHelp) || ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return 0
+	}
+	fmt.Fprintln(m.Stderr, "keiretsu:", strings.TrimSpace(err.Error()))
+	return 1
+}
+
+// serve opens everything, answers until ctx is done, and closes everything.
+func (m *Main) serve(ctx context.Context, c config) (err error) {
+	began := time.Now()
+	log := slog.New(slog.NewTextHandler(m.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	// The address is taken before the store is touched: the likeliest mistake
+	// is a second server, and it should cost nothing.
+	listener, err := net.Listen("tcp", c.Addr)
+	if err != nil {
+		return fmt.Errorf("cannot listen on %s: %w", c.Addr, cause(err))
+	}
+	defer listener.Close()
+
+	store, err := badgerstore.Open(ctx, badgerstore.Options{Dir: filepath.Join(c.Data, "store"), Logger: log})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	index, err := search.Open(ctx, search.Options{Dir: filepath.Join(c.Data, "search"), Store: store, Logger: log})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, index.Close()) }()
+
+	g := kg.NewGraph(store, kg.Options{Text: index, Budget: kg.Budget{Nodes: c.WalkNodes, Edges: c.WalkEdges, Time: c.WalkTime}})
+	if err := loadSeeds(ctx, g, index, log); err != nil {
+		return err
+	}
+
+	srv, err := server.New(server.Config{
+		Schema: resolvers.NewSchema(log),
+		SDL:    graph.SDL,
+		UI:     web.Handler(),
+		Ready:  g.Ping,
+		Logger: log,
+		WithRequest: func(ctx context.Context) (context.Context, func(), error) {
+			v, err := g.View(ctx)
+			if err != nil {
+				return nil, nil, err
+			}
+			return model.WithView(ctx, v), func() {
+				if err := v.Close(); err != nil {
+					log.Error("closing a view", slog.Any("error", err))
+				}
+			}, nil
+		},
+		Collectors: []prometheus.Collector{&collector{graph: g, index: index, log: log}},
+	})
+	if err != nil {
+		return err
+	}
+	if err := m.greet(ctx, g, listener.Addr(), time.Since(began)); err != nil {
+		return err
+	}
+	return srv.Serve(ctx, listener)
+}
+
+// cause drops the part of a network error that repeats the address.
+func cause(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Err
+	}
+	return err
+}
+
+// indexPatience is how long the start waits for the demo facts to be found by
+// words, which takes the index a fraction of that. A start with facts of one's
+// own waits for nothing.
+const indexPatience = 2 * time.Second
+
+// loadSeeds fills an empty graph with the demo facts.
+func loadSeeds(ctx context.Context, g *kg.Graph, index *search.Index, log *slog.Logger) error {
+	empty, err := g.IsEmpty(ctx)
+	if err != nil || !empty {
+		return err
+	}
+	report, err := ingest.Load(ctx, g, factfile.Read(seeds.Files))
+	if err != nil {
+		return fmt.Errorf("the built-in facts cannot be loaded: %w", err)
+	}
+	log.Info("loaded the demo facts", slog.String("report", report.String()))
+	ctx, cancel := context.WithTimeout(ctx, indexPatience)
+	defer cancel()
+	if err := index.Wait(ctx, report.Applied.Revision); err != nil {
+		log.Warn("searches do not find the demo facts yet", slog.Any("error", err))
+	}
+	return nil
+}
+
+// greet says what is there and where to click.
+func (m *Main) greet(ctx context.Context, g *kg.Graph, addr net.Addr, took time.Duration) error {
+	v, err := g.View(ctx)
+	if err != nil {
+		return err
+	}
+	defer v.Close()
+	stats, err := v.Stats(ctx)
+	if err != nil {
+		return err
+	}
+	url := "http://" + clickable(addr)
+	_, err = fmt.Fprintf(m.Stdout, `
+Keiretsu is ready (%s): %d entities, %d relations and %d figures from %d sources.
+
+  Ask in the browser   %s/graphiql
+  Ask from a program   %s/graphql
+  Read the schema      %s/schema.graphql
+
+Ctrl-C stops it.
+
+`, took.Round(time.Millisecond), stats[kg.RecordEntity], stats[kg.RecordRelation], stats[kg.RecordObservation], stats[kg.RecordSource], url, url, url)
+	return err
+}
+
+// clickable returns the address as a browser on this machine takes it.
+func clickable(addr net.Addr) string {
+	tcp, ok := addr.(*net.TCPAddr)
+	if !ok || !tcp.IP.IsUnspecified() {
+		return addr.String()
+	}
+	return net.JoinHostPort("localhost", strconv.Itoa(tcp.Port))
+}
