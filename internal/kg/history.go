@@ -387,9 +387,9 @@ func (r *recollection) recallRelations(today map[ID]*Relation, found map[ID]Reco
 }
 
 func (r *recollection) recallConflicts(today []*Conflict, found map[ID]Record) error {
-	var about []ID
-	for _, c := range today {
-		about = append(about, c.About)
+	about := make([]ID, len(today))
+	for i, c := range today {
+		about[i] = c.About
 	}
 	conflicts, err := r.conflicts(about)
 	for _, c := range conflicts {
@@ -856,6 +856,9 @@ func (p *pastSnapshot) Conflicts(ctx context.Context, about []ID) iter.Seq2[*Con
 // conflicts finds the conflicts about the entities, or all where about is nil,
 // by the rules, and adds those that were noted.
 func (r *recollection) conflicts(about []ID) ([]*Conflict, error) {
+	if about != nil && len(about) == 0 {
+		return nil, nil
+	}
 	var conflicts []*Conflict
 	for c, err := range r.now.Conflicts(r.ctx, about) {
 		if err != nil {
