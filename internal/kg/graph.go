@@ -471,12 +471,12 @@ func (a *application) materialiseFamily(claims []*Claim, before map[ID]Record, c
 // to materialiseHoldings, which knows the deals as well.
 func (a *application) materialiseRelations(s *RelationStatement, claims []*Claim, before map[ID]Record, of *company) {
 	var old []*Relation
-	for _, id := range slices.Sorted(maps.Keys(before)) {
-		r, ok := before[id].(*Relation)
-		if ok && slices.ContainsFunc(claims, func(c *Claim) bool { return c.Fact == id }) {
+	for _, c := range claims {
+		if r, ok := before[c.Fact].(*Relation); ok && !slices.Contains(old, r) {
 			old = append(old, r)
 		}
 	}
+	slices.SortFunc(old, func(a, b *Relation) int { return strings.Compare(string(a.ID), string(b.ID)) })
 	facts, redirects := relationFacts(claims, a.kinds, old)
 	held := make(map[ID]bool)
 	for _, f := range facts {

@@ -650,6 +650,13 @@ func TestAHopIntoThePastMakesThreeCalls(t *testing.T) {
 	if diff := gocmp.Diff(map[string]int{"ClaimsAbout": 2, "Claims": 1}, store.Counts()); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
+	store.Reset()
+	if records, err := s.Get(context.Background(), of); err != nil || len(records) != 50 || records[0] == nil {
+		t.Errorf("found %v, %v", records, err)
+	}
+	if diff := gocmp.Diff(map[string]int{"Get": 1, "Claims": 1}, store.Counts()); diff != "" {
+		t.Errorf("calls for entities (-want +got):\n%s", diff)
+	}
 }
 
 func TestThePastIsBounded(t *testing.T) {

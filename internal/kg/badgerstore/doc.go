@@ -24,13 +24,15 @@
 //	29 timeline     type · start · id                  the relation
 //	30 observation  entity · metric · period · id      the observation (home)
 //	38 claim        family · id                        the claim (home)
-//	39 mention      entity · part · type · id          the key of the claim's home
+//	39 mention      entity · part · type · id          the claim
 //	40 conflict     about · predicate · id             the conflict (home)
 //
 // Every record has a row of its id. Entities, sources, metrics and redirects
 // live in it; every other record lives in the row by which it is read most, its
 // home. A relation is written out three times, at both ends and on the
-// timeline, so that a hop is one sweep and never a read for each relation.
+// timeline, so that a hop is one sweep and never a read for each relation; for
+// the same reason a claim is written out for each entity of whose relations or
+// figures it speaks.
 //
 // An entity in an adjacency or observation key, and a family in a claim key, is
 // 8 bytes of a hash: short, the same in every store, and known without a look
@@ -80,7 +82,7 @@
 // Should hold, or it can be made again:
 //
 //   - The head's counts are those of the records (count the kind and order rows).
-//   - Every kind, order, name, identifier, timeline and In row agrees with its
+//   - Every kind, order, name, identifier, timeline, mention and In row agrees with its
 //     record's home (write the record again).
 //
 // # Where to start reading

@@ -111,7 +111,7 @@ var (
 	mentionRows = &family{
 		0x39, "mention",
 		[]field{{"entity", aHash}, {"part", aByte}, {"type", aByte}, {"id", anID}},
-		"the key of the claim's home without the id", "which claims speak of an entity's relations and figures?",
+		"the claim", "which claims speak of an entity's relations and figures?",
 	}
 	conflictRows = &family{
 		0x40, "conflict",

@@ -63,10 +63,9 @@ func rowsOf(r kg.Record) ([]row, error) {
 		add(value, observationRows, hashOf(r.Subject), textOf(r.Metric), placeOf(r.Period.Place()), idOf(id))
 	case *kg.Claim:
 		add(value, claimRows, hashOf(r.Family()), idOf(id))
-		home := rows[1].key
 		for _, m := range r.Mentioned() {
 			if m.Part != kg.PartItself { // the family of the entity has these
-				add(home[:len(home)-len(id)], mentionRows, hashOf(m.Entity), byteOf(m.Part), byteOf(m.Type), idOf(id))
+				add(value, mentionRows, hashOf(m.Entity), byteOf(m.Part), byteOf(m.Type), idOf(id))
 			}
 		}
 	case *kg.Conflict:
