@@ -12,11 +12,30 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// config is everything that can be set: by flag, else by environment variable,
-// else the default.
-type config struct {
+// commands is the command line. What can be set is set by flag, else by
+// environment variable, else it has its default.
+type commands struct {
+	folder
+
+	Serve serve `cmd:"" default:"withargs" help:"Answer GraphQL until told to stop. This is what happens where no command is named."`
+}
+
+// folder is what every command needs to know.
+type folder struct {
+	Data string `default:"./data" placeholder:"FOLDER" help:"Folder of the store and its search index. Serving makes it if it is missing, and fills it with the demo facts if it is empty. Default ${default}, environment KEIRETSU_DATA."`
+}
+
+// Validate checks the flag before anything is opened.
+func (f *folder) Validate() error {
+	if f.Data == "" {
+		return errors.New("--data must name a folder")
+	}
+	return nil
+}
+
+// serve is the command that answers GraphQL.
+type serve struct {
 	Addr string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to listen on. Port 0 picks a free one. With an address other than loopback, everyone who reaches it can read everything. Default ${default}, environment KEIRETSU_ADDR."`
-	Data string `default:"./data" placeholder:"FOLDER" help:"Folder of the store and its search index. It is made if missing, and filled with the demo facts if empty. Default ${default}, environment KEIRETSU_DATA."`
 
 	WalkNodes int           `default:"50000" placeholder:"N" help:"Most entities that one traversal, path search, ownership or count may reach; past it the answer is TOO_COMPLEX, or marked truncated where a part is worth having. Default ${default}, environment KEIRETSU_WALK_NODES."`
 	WalkEdges int           `default:"500000" placeholder:"N" help:"Most relations that one of these may read. Default ${default}, environment KEIRETSU_WALK_EDGES."`
@@ -33,7 +52,7 @@ health at /healthz and /readyz, metrics at /metrics.
 
 One process at a time uses a data folder. Ctrl-C or SIGTERM stops the server: it
 finishes what runs and exits 0. Where it cannot start it says why in one line
-and exits 1.
+and exits 1. "keiretsu serve --help" lists all that it can be told.
 
 Examples:
   keiretsu                               the demo facts, at http://127.0.0.1:8080
@@ -45,28 +64,27 @@ Examples:
 var errHelp = errors.New("help was printed")
 
 // parse reads flags over environment over defaults, and checks them before
-// anything is opened.
-func parse(args []string, getenv func(string) string, stdout, stderr io.Writer) (config, error) {
-	var c config
+// anything is opened. What it returns runs the command that is meant; c takes
+// what was set.
+func parse(c *commands, args []string, getenv func(string) string, stdout, stderr io.Writer) (*kong.Context, error) {
 	asked := false
-	parser, err := kong.New(&c,
+	parser, err := kong.New(c,
 		kong.Name("keiretsu"), kong.Description(description), kong.Writers(stdout, stderr),
 		kong.Exit(func(int) { asked = true }),
 		kong.Resolvers(environment(getenv)),
-		kong.ConfigureHelp(kong.HelpOptions{NoAppDescFormat: true, WrapUpperBound: 100}),
+		kong.ConfigureHelp(kong.HelpOptions{NoAppDescFormat: true, WrapUpperBound: 100, NoExpandSubcommands: true}),
 	)
 	if err != nil {
-		return c, err
+		return nil, err
 	}
-	_, err = parser.Parse(args)
+	meant, err := parser.Parse(args)
 	if asked {
-		return c, errHelp
+		return nil, errHelp
 	}
 	if err != nil {
-		return c, fmt.Errorf("%w; --help lists what there is", err)
+		return nil, fmt.Errorf("%w; --help lists what there is", err)
 	}
-	err = c.check()
-	return c, err
+	return meant, nil
 }
 
 // environment gives a flag the value of its variable, KEIRETSU_ and the flag's
@@ -81,7 +99,8 @@ func environment(getenv func(string) string) kong.Resolver {
 	})
 }
 
-func (c *config) check() error {
+// Validate checks the flags before anything is opened.
+func (c *serve) Validate() error {
 	host, port, err := net.SplitHostPort(c.Addr)
 	if err != nil {
 		return fmt.Errorf("--addr %s: expected HOST:PORT, such as 127.0.0.1:8080", c.Addr)
@@ -91,9 +110,6 @@ func (c *config) check() error {
 	}
 	if strings.ContainsAny(host, " /") {
 		return fmt.Errorf("--addr %s: %q is not a host", c.Addr, host)
-	}
-	if c.Data == "" {
-		return errors.New("--data must name a folder")
 	}
 	if c.WalkNodes < 1 || c.WalkEdges < 1 || c.WalkTime <= 0 {
 		return errors.New("--walk-nodes, --walk-edges and --walk-time must be more than 0")

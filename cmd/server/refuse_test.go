@@ -68,25 +68,26 @@ func TestFlagsBeatEnvironmentBeatsDefaults(t *testing.T) {
 	for name, c := range map[string]struct {
 		args []string
 		env  map[string]string
-		want config
+		want commands
 	}{
-		"defaults":           {nil, nil, config{Addr: "127.0.0.1:8080", Data: "./data"}},
-		"environment":        {nil, env, config{Addr: "127.0.0.1:1", Data: "by-variable"}},
-		"flags":              {[]string{"--addr=127.0.0.1:2", "--data=by-flag"}, env, config{Addr: "127.0.0.1:2", Data: "by-flag"}},
-		"one of each":        {[]string{"--addr=127.0.0.1:2"}, env, config{Addr: "127.0.0.1:2", Data: "by-variable"}},
-		"empty variables":    {nil, map[string]string{"KEIRETSU_ADDR": ""}, config{Addr: "127.0.0.1:8080", Data: "./data"}},
-		"flag as in default": {[]string{"--data=./data"}, env, config{Addr: "127.0.0.1:1", Data: "./data"}},
+		"defaults":           {nil, nil, commands{folder{"./data"}, serve{Addr: "127.0.0.1:8080"}}},
+		"environment":        {nil, env, commands{folder{"by-variable"}, serve{Addr: "127.0.0.1:1"}}},
+		"flags":              {[]string{"--addr=127.0.0.1:2", "--data=by-flag"}, env, commands{folder{"by-flag"}, serve{Addr: "127.0.0.1:2"}}},
+		"one of each":        {[]string{"--addr=127.0.0.1:2"}, env, commands{folder{"by-variable"}, serve{Addr: "127.0.0.1:2"}}},
+		"empty variables":    {nil, map[string]string{"KEIRETSU_ADDR": ""}, commands{folder{"./data"}, serve{Addr: "127.0.0.1:8080"}}},
+		"flag as in default": {[]string{"--data=./data"}, env, commands{folder{"./data"}, serve{Addr: "127.0.0.1:1"}}},
 		"budget of walks": {
 			[]string{"--walk-nodes=7", "--walk-time=90ms"},
 			map[string]string{"KEIRETSU_WALK_EDGES": "8"},
-			config{Addr: "127.0.0.1:8080", Data: "./data", WalkNodes: 7, WalkEdges: 8, WalkTime: 90 * time.Millisecond},
+			commands{folder{"./data"}, serve{Addr: "127.0.0.1:8080", WalkNodes: 7, WalkEdges: 8, WalkTime: 90 * time.Millisecond}},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c.want.WalkNodes = cmp.Or(c.want.WalkNodes, 50_000)
-			c.want.WalkEdges = cmp.Or(c.want.WalkEdges, 500_000)
-			c.want.WalkTime = cmp.Or(c.want.WalkTime, 5*time.Second)
-			got, err := parse(c.args, func(name string) string { return c.env[name] }, io.Discard, io.Discard)
+			c.want.Serve.WalkNodes = cmp.Or(c.want.Serve.WalkNodes, 50_000)
+			c.want.Serve.WalkEdges = cmp.Or(c.want.Serve.WalkEdges, 500_000)
+			c.want.Serve.WalkTime = cmp.Or(c.want.Serve.WalkTime, 5*time.Second)
+			var got commands
+			_, err := parse(&got, c.args, func(name string) string { return c.env[name] }, io.Discard, io.Discard)
 			if err != nil || got != c.want {
 				t.Errorf("got %+v, %v; want %+v", got, err, c.want)
 			}
@@ -106,26 +107,38 @@ func TestEnvironmentIsUsed(t *testing.T) {
 
 func TestHelpTeaches(t *testing.T) {
 	t.Chdir(t.TempDir())
-	p := run(t, nil, "--help")
-	if code := p.ended(t); code != 0 {
-		t.Errorf("exit code %d, want 0", code)
-	}
-	said := p.stdout.String()
-	for _, word := range []string{
-		"--addr=", "127.0.0.1:8080", "KEIRETSU_ADDR", "--data=", "./data", "KEIRETSU_DATA",
-		"Examples:", "/graphql", "GraphiQL", "/schema.graphql", "/readyz", "/metrics", "SIGTERM", "What did Alibaba acquire in 2014?",
+	for name, c := range map[string]struct {
+		args  []string
+		words []string
+	}{
+		"of the program": {[]string{"--help"}, []string{
+			"serve", "--data=", "./data", "KEIRETSU_DATA", "keiretsu serve --help",
+			"Examples:", "/graphql", "GraphiQL", "/schema.graphql", "/readyz", "/metrics", "SIGTERM", "What did Alibaba acquire in 2014?",
+		}},
+		"of serving": {[]string{"serve", "--help"}, []string{
+			"--addr=", "127.0.0.1:8080", "KEIRETSU_ADDR", "--data=", "--walk-nodes=", "KEIRETSU_WALK_TIME",
+		}},
 	} {
-		if !strings.Contains(said, word) {
-			t.Errorf("the help does not say %q:\n%s", word, said)
-		}
-	}
-	for line := range strings.Lines(said) {
-		if len([]rune(line)) > 100 {
-			t.Errorf("a line of the help is too long for most terminals: %s", line)
-		}
-	}
-	if p.stderr.String() != "" {
-		t.Errorf("it complained: %s", &p.stderr)
+		t.Run(name, func(t *testing.T) {
+			p := run(t, nil, c.args...)
+			if code := p.ended(t); code != 0 {
+				t.Errorf("exit code %d, want 0", code)
+			}
+			said := p.stdout.String()
+			for _, word := range c.words {
+				if !strings.Contains(said, word) {
+					t.Errorf("the help does not say %q:\n%s", word, said)
+				}
+			}
+			for line := range strings.Lines(said) {
+				if len([]rune(line)) > 100 {
+					t.Errorf("a line of the help is too long for most terminals: %s", line)
+				}
+			}
+			if p.stderr.String() != "" {
+				t.Errorf("it complained: %s", &p.stderr)
+			}
+		})
 	}
 	if left, err := os.ReadDir("."); err != nil || len(left) > 0 {
 		t.Errorf("asking for help left %v behind (%v)", left, err)

@@ -37,9 +37,11 @@ type Main struct {
 // exit code: 0, also where it was told to stop before it had started, or 1 after
 // one clear line on Stderr.
 func (m *Main) Run(ctx context.Context, args []string) int {
-	c, err := parse(args, m.Getenv, m.Stdout, m.Stderr)
+	var c commands
+	meant, err := parse(&c, args, m.Getenv, m.Stdout, m.Stderr)
 	if err == nil {
-		err = m.serve(ctx, c)
+		meant.BindTo(ctx, (*context.Context)(nil))
+		err = meant.Run(m, &c.folder)
 	}
 	if err == nil || errors.Is(err, errHelp) || ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return 0
@@ -48,8 +50,8 @@ func (m *Main) Run(ctx context.Context, args []string) int {
 	return 1
 }
 
-// serve opens everything, answers until ctx is done, and closes everything.
-func (m *Main) serve(ctx context.Context, c config) (err error) {
+// Run opens everything, answers until ctx is done, and closes everything.
+func (c *serve) Run(ctx context.Context, m *Main, f *folder) (err error) {
 	began := time.Now()
 	log := slog.New(slog.NewTextHandler(m.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	// The address is taken before the store is touched: the likeliest mistake
@@ -60,12 +62,12 @@ func (m *Main) serve(ctx context.Context, c config) (err error) {
 	}
 	defer listener.Close()
 
-	store, err := badgerstore.Open(ctx, badgerstore.Options{Dir: filepath.Join(c.Data, "store"), Logger: log})
+	store, err := badgerstore.Open(ctx, badgerstore.Options{Dir: filepath.Join(f.Data, "store"), Logger: log})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	index, err := search.Open(ctx, search.Options{Dir: filepath.Join(c.Data, "search"), Store: store, Logger: log})
+	index, err := search.Open(ctx, search.Options{Dir: filepath.Join(f.Data, "search"), Store: store, Logger: log})
 	if err != nil {
 		return err
 	}
