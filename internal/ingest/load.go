@@ -55,6 +55,7 @@ func Load(ctx context.Context, graph Graph, drafts iter.Seq2[Draft, error]) (Rep
 	if err != nil {
 		return b.report, b.rejected(err)
 	}
+	applied.Claims = nil // a report counts
 	b.report.Applied, b.report.Took = applied, time.Since(began)
 	return b.report, nil
 }

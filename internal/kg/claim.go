@@ -24,22 +24,64 @@ type Claim struct {
 	AttributedTo ID
 	// Note is a remark of whoever recorded the claim; it is not part of its identity.
 	Note string
-	// Fact is the entity, relation or observation that rests on the claim, set
-	// by Graph.Apply.
+	// Spell is since when the graph has known it, and until when.
+	Spell
+	// Earlier are the spells before: it was taken back and recorded again.
+	// Oldest first.
+	Earlier []Spell
+}
+
+// Spell is a time during which a claim stood. Graph.Apply sets all of it.
+type Spell struct {
+	// Fact is the entity, relation or observation that rests on the claim, or
+	// rested on it when it was taken back.
 	Fact ID
-	// Recorded is when the graph learned of it, and Revision the change by
-	// which it did; both are set by Graph.Apply.
+	// Recorded is when the graph learned of the claim, Revision the change by
+	// which it did, and By who recorded it, such as token:anna; "" where
+	// nobody has said.
 	Recorded time.Time
 	Revision Revision
+	By       string
 	// Retracted is set once the claim has been taken back.
 	Retracted *Retraction
 }
 
-// Retraction says when and why a claim was taken back.
+// Retraction says when, why and by whom a claim was taken back.
 type Retraction struct {
 	At       time.Time
 	Revision Revision
+	By       string
 	Reason   string
+}
+
+// Live reports that the claim stands.
+func (c *Claim) Live() bool { return c.Retracted == nil }
+
+// changed returns the newest revision that recorded the claim or took it back.
+func (c *Claim) changed() Revision {
+	if c.Retracted != nil {
+		return c.Retracted.Revision
+	}
+	return c.Revision
+}
+
+// asOf turns the claim into what was known of it at the moment, or returns nil
+// where it had not been recorded yet.
+func (c *Claim) asOf(at time.Time) *Claim {
+	for c.Recorded.After(at) {
+		last := len(c.Earlier) - 1
+		if last < 0 {
+			return nil
+		}
+		c.Spell, c.Earlier = c.Earlier[last], c.Earlier[:last]
+	}
+	if len(c.Earlier) == 0 {
+		c.Earlier = nil
+	}
+	if c.Retracted != nil && c.Retracted.At.After(at) {
+		c.Retracted = nil
+	}
+	return c
 }
 
 // RecordID returns the claim's id.

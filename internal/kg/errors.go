@@ -55,6 +55,43 @@ func Invalidf(argument, format string, args ...any) error {
 	return &InvalidError{Argument: argument, Reason: fmt.Sprintf(format, args...)}
 }
 
+// inArgument names the argument of which an InvalidError without one speaks.
+func inArgument(argument string, err error) error {
+	if invalid, ok := errors.AsType[*InvalidError](err); ok && invalid.Argument == "" {
+		return &InvalidError{Argument: argument, Reason: invalid.Reason}
+	}
+	return err
+}
+
+// NotFoundError is an ErrNotFound that says what is not there. Its text is safe
+// to show to a client.
+type NotFoundError struct{ Reason string }
+
+// Error returns the reason.
+func (e *NotFoundError) Error() string { return e.Reason }
+
+// Is reports that every NotFoundError is an ErrNotFound.
+func (e *NotFoundError) Is(target error) bool { return target == ErrNotFound }
+
+// ConflictError is an ErrConflict that lists what has changed since the revision
+// on which a write rests. Its text is safe to show to a client.
+type ConflictError struct {
+	// Since is that revision.
+	Since Revision
+	// Changed are newer claims, retractions and descriptions of sources that
+	// bear on what the write touches, oldest first; at most MaxProblems.
+	Changed []Entry
+}
+
+// Error says how much has changed, and which revision to read.
+func (e *ConflictError) Error() string {
+	newest := e.Changed[len(e.Changed)-1]
+	return fmt.Sprintf("what this write touches has changed since revision %d, last in revision %d; read again and decide anew", e.Since, newest.Revision)
+}
+
+// Is reports that every ConflictError is an ErrConflict.
+func (e *ConflictError) Is(target error) bool { return target == ErrConflict }
+
 // AmbiguousError is an ErrAmbiguous that carries the entities the name fits.
 type AmbiguousError struct {
 	// Name is the name as it was asked for.

@@ -13,7 +13,7 @@ import (
 // claim returns a claim that has been recorded: its id is derived, and it is of
 // revision 1 unless a test says otherwise.
 func claim(s Statement, source ID, locator string) *Claim {
-	c := &Claim{Statement: s, Source: source, Locator: locator, Revision: 1}
+	c := &Claim{Statement: s, Source: source, Locator: locator, Spell: Spell{Revision: 1}}
 	c.ID = c.deriveID()
 	return c
 }

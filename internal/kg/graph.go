@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode/utf8"
 )
 
 // Graph is the knowledge graph over a store: the one door for writes, and where
@@ -22,6 +23,9 @@ type Graph struct {
 	// writing serialises Apply: what a write makes of the facts depends on
 	// the state it finds.
 	writing sync.Mutex
+	// last is when the newest write was made, guarded by writing; zero until
+	// that has been read.
+	last time.Time
 }
 
 // Options of a Graph.
@@ -53,24 +57,59 @@ func (g *Graph) Apply(ctx context.Context, w Write) (Applied, error) {
 		return Applied{}, err
 	}
 	defer snap.Close()
-	a := &application{
-		snap: snap, write: w, at: g.now().UTC().Truncate(time.Millisecond), revision: snap.Revision() + 1,
-		puts: make(map[ID]Record), kinds: make(map[ID]EntityKind), touchedMetrics: make(map[ID]map[string]bool),
-	}
-	if err := a.prepare(ctx); err != nil {
+	at, err := g.clock(ctx, snap.Revision())
+	if err != nil {
 		return Applied{}, err
+	}
+	a := &application{
+		snap: snap, write: w, at: at, revision: snap.Revision() + 1,
+		puts: make(map[ID]Record), gone: make(map[ID]bool), kinds: make(map[ID]EntityKind), touchedMetrics: make(map[ID]map[string]bool),
+		retracted: make(map[ID]*Claim), leaving: make(map[ID]bool),
+	}
+	if err := a.prepare(ctx); err != nil || a.applied.Replayed {
+		return a.applied, err
 	}
 	if err := a.materialise(ctx); err != nil {
 		return Applied{}, err
 	}
-	batch := &Batch{At: a.at, Delete: a.deletes}
-	for _, id := range slices.Sorted(maps.Keys(a.puts)) {
-		batch.Put = append(batch.Put, a.puts[id])
-	}
-	if a.applied.Revision, err = g.store.Apply(ctx, batch); err != nil {
+	if a.applied.Revision, err = g.store.Apply(ctx, a.batch()); err != nil {
 		return Applied{}, err
 	}
+	g.last = at
 	return a.applied, nil
+}
+
+// clock returns when a write is made: now, but never before the write before.
+// Where the machine's clock has been set back, time stands still in the graph
+// until it has caught up, so that moments and revisions keep one order.
+func (g *Graph) clock(ctx context.Context, newest Revision) (time.Time, error) {
+	if g.last.IsZero() && newest > 0 {
+		for c, err := range g.store.Changes(ctx, newest-1) {
+			if err != nil {
+				return time.Time{}, err
+			}
+			g.last = c.At
+		}
+	}
+	now := g.now().UTC().Truncate(time.Millisecond)
+	if now.Before(g.last) {
+		now = g.last
+	}
+	return now, nil
+}
+
+// batch returns what the write changes.
+func (a *application) batch() *Batch {
+	b := &Batch{At: a.at, By: a.write.By}
+	for _, id := range slices.Sorted(maps.Keys(a.gone)) {
+		if a.puts[id] == nil {
+			b.Delete = append(b.Delete, id)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(a.puts)) {
+		b.Put = append(b.Put, a.puts[id])
+	}
+	return b
 }
 
 // application is one write on its way into the store.
@@ -81,12 +120,18 @@ type application struct {
 	revision Revision
 
 	known   map[ID]Record // what the store holds of all that is mentioned
-	fresh   []*Claim      // claims the graph does not hold yet
+	fresh   []*Claim      // claims that do not stand yet
 	kinds   map[ID]EntityKind
 	metrics *vocabulary
+	// retracted are the claims that the write takes back, as they will be, and
+	// leaving the entities that go with them.
+	retracted map[ID]*Claim
+	leaving   map[ID]bool
 
+	// puts and gone are what changes. What is in both is put: another record
+	// has taken the place of one that is gone.
 	puts    map[ID]Record
-	deletes []ID
+	gone    map[ID]bool
 	applied Applied
 	// touchedMetrics are the measures to look through for conflicts.
 	touchedMetrics map[ID]map[string]bool
@@ -94,12 +139,17 @@ type application struct {
 
 // prepare checks the write against itself and against what the graph holds.
 func (a *application) prepare(ctx context.Context) error {
+	if err := a.write.check(a.snap.Revision()); err != nil {
+		return err
+	}
 	bad := &Rejection{}
 	ids := make(map[ID]bool)
 	for i, s := range a.write.Sources {
 		bad.add(InSources, i, s.check())
 		ids[s.ID] = true
-		a.puts[s.ID] = s
+	}
+	for _, r := range a.write.Retractions {
+		ids[r.ID] = true
 	}
 	vocabulary, err := a.vocabulary(ctx, bad)
 	if err != nil {
@@ -112,10 +162,12 @@ func (a *application) prepare(ctx context.Context) error {
 	for i, c := range a.write.Claims {
 		if err := c.Statement.check(); err != nil {
 			bad.add(InClaims, i, err)
+			a.applied.Claims = append(a.applied.Claims, "")
 			continue
 		}
 		own := *c
-		own.ID, own.Recorded, own.Revision, own.Retracted = c.deriveID(), a.at, a.revision, nil
+		own.ID, own.Spell, own.Earlier = c.deriveID(), Spell{Recorded: a.at, Revision: a.revision, By: a.write.By}, nil
+		a.applied.Claims = append(a.applied.Claims, own.ID)
 		if seen[own.ID] {
 			a.applied.Known++
 			continue
@@ -138,12 +190,28 @@ func (a *application) prepare(ctx context.Context) error {
 			}
 		}
 	}
+	receipt := a.write.receipt(a.at, a.revision)
+	if receipt != nil {
+		ids[receipt.ID] = true
+	}
 	if err := a.lookUp(ctx, ids); err != nil {
+		return err
+	}
+	if receipt != nil {
+		if err := a.present(receipt); err != nil || a.applied.Replayed {
+			return err
+		}
+	}
+	for i, s := range a.write.Sources {
+		bad.add(InSources, i, a.describe(s))
+	}
+	if err := a.retract(ctx, claims, bad); err != nil {
 		return err
 	}
 	a.learnKinds(claims, at, bad)
 	for i, c := range claims {
-		if old, ok := a.known[c.ID].(*Claim); ok && old.Retracted == nil {
+		old, _ := a.known[c.ID].(*Claim)
+		if old != nil && old.Live() {
 			a.applied.Known++
 			continue
 		}
@@ -151,13 +219,59 @@ func (a *application) prepare(ctx context.Context) error {
 			bad.add(InClaims, at[i], err)
 			continue
 		}
+		if old != nil {
+			c.Earlier = append(old.Earlier, old.Spell)
+			if len(c.Earlier) > maxSpells {
+				bad.add(InClaims, at[i], Invalidf("", "the claim has been taken back and recorded again %d times, which is enough", maxSpells))
+			}
+		}
 		a.applied.Recorded++
 		a.fresh = append(a.fresh, c)
 	}
 	for i, c := range a.write.Conflicts {
 		bad.add(InConflicts, i, a.checkConflict(c))
 	}
+	if err := a.checkMergers(ctx, at, claims, bad); err != nil {
+		return err
+	}
 	return bad.orNil()
+}
+
+// present shows the receipt: it is kept if the write is the first under its key.
+func (a *application) present(r *Receipt) error {
+	first, ok := a.known[r.ID].(*Receipt)
+	switch {
+	case !ok:
+		a.puts[r.ID] = r
+	case first.Digest != r.Digest:
+		return Invalidf("key", "the key %q was used for another write, in revision %d; a new write needs a new key", clip(a.write.Key), first.Revision)
+	default:
+		a.applied = Applied{Revision: first.Revision, Claims: a.applied.Claims, Replayed: true}
+	}
+	return nil
+}
+
+// describe puts a source unless it is described so already.
+func (a *application) describe(s *Source) error {
+	own := *s
+	own.Recorded, own.Revision, own.By, own.Earlier = a.at, a.revision, a.write.By, nil
+	switch old := a.known[s.ID].(type) {
+	case nil:
+	case *Source:
+		if old.describes(s) {
+			return nil
+		}
+		if len(old.Earlier) == maxEditions {
+			return Invalidf("", "%s has been described %d times, which is enough", s.ID, maxEditions+1)
+		}
+		before := *old
+		before.Earlier = nil
+		own.Earlier = append(old.Earlier, &before)
+	default:
+		return Invalidf("id", "the id %s belongs to a %s already", s.ID, old.RecordKind())
+	}
+	a.puts[s.ID] = &own
+	return nil
 }
 
 // vocabulary returns the metrics of the store together with those of the write.
@@ -205,7 +319,7 @@ func (a *application) lookUp(ctx context.Context, ids map[ID]bool) error {
 // learnKinds notes the kind of every entity that the store or the write knows.
 func (a *application) learnKinds(claims []*Claim, at []int, bad *Rejection) {
 	for id, r := range a.known {
-		if e, ok := r.(*Entity); ok {
+		if e, ok := r.(*Entity); ok && !a.leaving[id] {
 			a.kinds[id] = e.Kind
 		}
 	}
@@ -213,7 +327,7 @@ func (a *application) learnKinds(claims []*Claim, at []int, bad *Rejection) {
 	for i, c := range claims {
 		switch s := c.Statement.(type) {
 		case *EntityStatement:
-			if old, ok := a.known[s.Entity]; ok && old.RecordKind() != RecordEntity {
+			if old, ok := a.known[s.Entity]; ok && old.RecordKind() != RecordEntity && !leadsToClaim(old) {
 				bad.add(InClaims, at[i], Invalidf("", "the id %s belongs to a %s already", s.Entity, old.RecordKind()))
 			}
 			if _, ok := a.puts[s.Entity]; ok {
@@ -229,11 +343,24 @@ func (a *application) learnKinds(claims []*Claim, at []int, bad *Rejection) {
 		}
 	}
 	for i, c := range claims {
-		if s, ok := c.Statement.(*EntityStatement); ok && a.known[s.Entity] == nil && !named[s.Entity] {
+		if s, ok := c.Statement.(*EntityStatement); ok && a.isNew(s.Entity) && !named[s.Entity] {
 			bad.add(InClaims, at[i], Invalidf("", "the new entity %s has no name", s.Entity))
 			named[s.Entity] = true
 		}
 	}
+}
+
+// isNew reports that no entity has the id.
+func (a *application) isNew(id ID) bool {
+	_, ok := a.known[id].(*Entity)
+	return !ok || a.leaving[id]
+}
+
+// leadsToClaim reports that the record stands where a fact was of which every
+// claim has been taken back: its id is free to be that of the same fact again.
+func leadsToClaim(r Record) bool {
+	redirect, ok := r.(*Redirect)
+	return ok && isDerivedID(redirect.To) && strings.HasPrefix(string(redirect.To), claimPrefix)
 }
 
 func (a *application) checkClaim(c *Claim) error {
@@ -249,7 +376,10 @@ func (a *application) checkClaim(c *Claim) error {
 		return Invalidf("", "locator and note are longer than %d bytes", 2*maxText)
 	}
 	if err := checkTexts(c.Locator); err != nil {
-		return err
+		return inArgument("locator", err)
+	}
+	if !utf8.ValidString(c.Note) {
+		return Invalidf("note", "it is not UTF-8")
 	}
 	switch s := c.Statement.(type) {
 	case *RelationStatement:
@@ -299,43 +429,84 @@ func (a *application) checkConflict(c *Conflict) error {
 	return nil
 }
 
-// materialise works out the facts of every family that the fresh claims touch,
-// and of those that bear on the ownership of a company that they touch.
+// materialise works out the facts of every family that the write touches, and
+// of those that bear on the ownership of a company that it touches.
 func (a *application) materialise(ctx context.Context) error {
 	families := make(map[string][]*Claim)
 	companies := make(map[ID]*company)
+	touched := slices.Clone(a.fresh)
+	for _, id := range slices.Sorted(maps.Keys(a.retracted)) {
+		touched = append(touched, a.retracted[id])
+	}
+	fresh := make(map[ID]bool)
 	for _, c := range a.fresh {
 		families[c.Family()] = append(families[c.Family()], c)
+		fresh[c.ID] = true
+	}
+	for _, c := range touched {
+		if _, ok := families[c.Family()]; !ok {
+			families[c.Family()] = nil
+		}
 		if s, ok := c.Statement.(*RelationStatement); ok {
 			if id := s.ownershipOf(); id != "" && companies[id] == nil {
 				companies[id] = &company{}
 			}
 		}
 	}
-	if err := a.readCompanies(ctx, companies, families); err != nil {
+	direct := maps.Clone(families)
+	if err := a.readCompanies(ctx, touched, companies, families); err != nil {
 		return err
 	}
 	order := slices.Sorted(maps.Keys(families))
+	var newer []Entry
 	for c, err := range a.snap.Claims(ctx, order) {
 		if err != nil {
 			return err
 		}
-		families[c.Family()] = append(families[c.Family()], c)
+		family := c.Family()
+		if _, ok := direct[family]; ok && a.write.Since != nil {
+			newer = append(newer, entriesAfter(c, *a.write.Since)...)
+		}
+		if own := a.retracted[c.ID]; own != nil {
+			c = own
+		}
+		if !fresh[c.ID] {
+			families[family] = append(families[family], c)
+		}
+	}
+	if err := a.checkSince(newer); err != nil {
+		return err
 	}
 	before, err := a.factsBefore(ctx, families)
 	if err != nil {
 		return err
 	}
 	for _, family := range order {
-		live := slices.DeleteFunc(families[family], func(c *Claim) bool { return c.Retracted != nil })
-		if len(live) > 0 {
-			a.materialiseFamily(live, before, companies)
+		if len(families[family]) > 0 {
+			a.materialiseFamily(families[family], before, companies)
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(companies)) {
 		a.materialiseHoldings(id, companies[id], before)
 	}
 	return a.findConflicts(ctx)
+}
+
+// checkSince refuses a write that rests on what is not so any more.
+func (a *application) checkSince(newer []Entry) error {
+	if a.write.Since == nil {
+		return nil
+	}
+	for _, s := range a.write.Sources {
+		if old, ok := a.known[s.ID].(*Source); ok && old.Revision > *a.write.Since {
+			newer = append(newer, describedEntry(old))
+		}
+	}
+	if len(newer) == 0 {
+		return nil
+	}
+	slices.SortFunc(newer, compareEntries)
+	return &ConflictError{Since: *a.write.Since, Changed: newer[max(0, len(newer)-MaxProblems):]}
 }
 
 // company gathers what bears on the ownership of one company.
@@ -359,17 +530,17 @@ func (s *RelationStatement) ownershipOf() ID {
 
 // readCompanies reads the holdings in the companies, and adds the families of
 // all claims that bear on who owns them.
-func (a *application) readCompanies(ctx context.Context, companies map[ID]*company, families map[string][]*Claim) error {
+func (a *application) readCompanies(ctx context.Context, touched []*Claim, companies map[ID]*company, families map[string][]*Claim) error {
 	ids := slices.Sorted(maps.Keys(companies))
 	if len(ids) == 0 {
-		return nil
+		return a.learnMoreKinds(ctx, families)
 	}
 	add := func(family string) {
 		if _, ok := families[family]; !ok {
 			families[family] = nil
 		}
 	}
-	for _, c := range a.fresh {
+	for _, c := range touched {
 		if s, ok := c.Statement.(*RelationStatement); ok && (s.Type == Owns || s.Type == Acquired) {
 			add(relationFamily(Owns, s.From, s.To))
 			add(relationFamily(Acquired, s.From, s.To))
@@ -444,32 +615,68 @@ func (a *application) factsBefore(ctx context.Context, families map[string][]*Cl
 	return facts, nil
 }
 
+// materialiseFamily works out the facts of a family from all its claims, live or not.
 func (a *application) materialiseFamily(claims []*Claim, before map[ID]Record, companies map[ID]*company) {
+	live := make([]*Claim, 0, len(claims))
+	for _, c := range claims {
+		if c.Live() {
+			live = append(live, c)
+		} else if a.retracted[c.ID] != nil {
+			a.puts[c.ID] = c
+		}
+	}
 	switch s := claims[0].Statement.(type) {
 	case *RelationStatement:
-		a.materialiseRelations(s, claims, before, companies[s.ownershipOf()])
+		a.materialiseRelations(s, claims, live, before, companies[s.ownershipOf()])
 	case *Figure:
-		o := observationFact(claims)
-		a.rest(claims, o.ID)
-		a.put(o, before, &a.applied.Observations)
-		if a.touchedMetrics[o.Subject] == nil {
-			a.touchedMetrics[o.Subject] = make(map[string]bool)
+		if o := observationFact(live); o != nil {
+			a.rest(live, o.ID)
+			a.put(o, before, &a.applied.Observations)
+		} else if id := s.observationID(); before[id] != nil {
+			a.bury(id, claims, &a.applied.Observations)
 		}
-		for _, name := range a.metrics.close(o.Metric) {
-			a.touchedMetrics[o.Subject][name] = true
+		if a.touchedMetrics[s.Subject] == nil {
+			a.touchedMetrics[s.Subject] = make(map[string]bool)
+		}
+		for _, name := range a.metrics.close(s.Metric) {
+			a.touchedMetrics[s.Subject][name] = true
 		}
 	default:
 		id := s.mentions()[0]
-		if e := entityFact(id, claims); e != nil {
-			a.rest(claims, id)
+		if e := entityFact(id, live); e != nil {
+			a.rest(live, id)
 			a.put(e, a.known, &a.applied.Entities)
+		} else if _, ok := a.known[id].(*Entity); ok {
+			a.bury(id, claims, &a.applied.Entities)
 		}
+	}
+}
+
+// bury puts the oldest claim on which a fact rested in the place of the fact, of
+// which every claim has been taken back: whoever has its id finds out why.
+func (a *application) bury(fact ID, claims []*Claim, changed *int) {
+	var oldest *Claim
+	for _, c := range claims {
+		if c.Fact != fact || c.Live() {
+			continue
+		}
+		if _, exists := c.Statement.(*EntityStatement); !exists && fact == c.Statement.mentions()[0] {
+			continue // an entity leads to the claim that there is such a thing
+		}
+		if oldest == nil || bySeniority(c, oldest) < 0 {
+			oldest = c
+		}
+	}
+	*changed++
+	a.gone[fact] = true
+	if oldest != nil {
+		a.puts[fact] = &Redirect{From: fact, To: oldest.ID}
 	}
 }
 
 // materialiseRelations works out the relations of one family. Holdings are left
 // to materialiseHoldings, which knows the deals as well.
-func (a *application) materialiseRelations(s *RelationStatement, claims []*Claim, before map[ID]Record, of *company) {
+func (a *application) materialiseRelations(s *RelationStatement, claims, live []*Claim, before map[ID]Record, of *company) {
 	var old []*Relation
 	for _, c := range claims {
 		if r, ok := before[c.Fact].(*Relation); ok && !slices.Contains(old, r) {
@@ -477,7 +684,7 @@ func (a *application) materialiseRelations(s *RelationStatement, claims []*Claim
 		}
 	}
 	slices.SortFunc(old, func(a, b *Relation) int { return strings.Compare(string(a.ID), string(b.ID)) })
-	facts, redirects := relationFacts(claims, a.kinds, old)
+	facts, redirects := relationFacts(live, a.kinds, old)
 	held := make(map[ID]bool)
 	for _, f := range facts {
 		a.rest(f.claims, f.ID)
@@ -499,7 +706,7 @@ func (a *application) materialiseRelations(s *RelationStatement, claims []*Claim
 	}
 	for _, r := range old {
 		if !held[r.ID] {
-			a.deletes = append(a.deletes, r.ID)
+			a.bury(r.ID, claims, &a.applied.Relations)
 		}
 	}
 }
@@ -519,8 +726,8 @@ func (a *application) materialiseHoldings(of ID, c *company, before map[ID]Recor
 		byOwner[h.From] = append(byOwner[h.From], h)
 	}
 	for _, r := range c.before {
-		if _, passed := a.puts[r.ID]; !passed && !now[r.ID] && !slices.Contains(a.deletes, r.ID) {
-			a.deletes = append(a.deletes, r.ID)
+		if a.puts[r.ID] == nil && !now[r.ID] {
+			a.gone[r.ID] = true
 		}
 		if byOwner[r.From] == nil {
 			byOwner[r.From] = []*Relation{}
@@ -532,7 +739,7 @@ func (a *application) materialiseHoldings(of ID, c *company, before map[ID]Recor
 	if whole := wholeConflict(holdings); whole != nil {
 		a.puts[whole.ID] = whole
 	} else {
-		a.deletes = append(a.deletes, wholeConflictID(of))
+		a.gone[wholeConflictID(of)] = true
 	}
 }
 
@@ -546,7 +753,7 @@ func (a *application) findStakeConflicts(holdings, before []*Relation) {
 	for i, r := range before {
 		for _, s := range before[:i] {
 			if id := stakeConflictID(r, s); !found[id] {
-				a.deletes = append(a.deletes, id)
+				a.gone[id] = true
 			}
 		}
 	}
@@ -592,7 +799,9 @@ func (a *application) findConflicts(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		note(f.Observation)
+		if !a.gone[f.Observation.ID] {
+			note(f.Observation)
+		}
 	}
 	for _, r := range a.puts {
 		if o, ok := r.(*Observation); ok {
@@ -621,7 +830,7 @@ func (a *application) findConflicts(ctx context.Context) error {
 		}
 		for _, c := range before[subject] {
 			if (c.Rule == ruleFigures || c.Rule == ruleWithdrawn) && touched[c.Predicate] && !found[c.ID] {
-				a.deletes = append(a.deletes, c.ID)
+				a.gone[c.ID] = true
 			}
 		}
 	}

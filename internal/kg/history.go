@@ -21,7 +21,7 @@ import (
 // been recorded by that instant, the instant included. One that has not come yet
 // means now. It is called before anything else is asked of the view.
 //
-// What no claim says has no past: sources and metrics are as they are now,
+// What nobody says has no past: metrics are as they are now,
 // conflicts that a person noted appear as soon as the entity concerned was
 // known, and Stats counts what the store holds. An id leads to the fact that it
 // named then as long as some record has the id now; a name that no entity bears
@@ -48,18 +48,6 @@ type pastSnapshot struct {
 	mu sync.Mutex
 	// kinds are those of the entities looked at so far, 0 where there was none.
 	kinds map[ID]EntityKind
-}
-
-// known returns the claim as it was at the moment, or nil where it had not been
-// recorded yet.
-func (p *pastSnapshot) known(c *Claim) *Claim {
-	if c.Recorded.After(p.at) {
-		return nil
-	}
-	if c.Retracted != nil && c.Retracted.At.After(p.at) {
-		c.Retracted = nil
-	}
-	return c
 }
 
 // Revision is that of the moment from which the past is seen.
@@ -130,7 +118,7 @@ func gather[T any](r *recollection, claims iter.Seq2[T, error], claim func(T) *C
 		if err != nil {
 			return nil, err
 		}
-		if c := r.known(claim(x)); c != nil && c.Retracted == nil && !seen[c.ID] {
+		if c := claim(x).asOf(r.at); c != nil && c.Live() && !seen[c.ID] {
 			seen[c.ID] = true
 			families[c.Family()] = append(families[c.Family()], c)
 		}
@@ -176,7 +164,7 @@ func (r *recollection) everything(visit func(f family), as ...Aspect) error {
 			flush()
 			key = k
 		}
-		if c := r.known(m.Claim); c != nil && c.Retracted == nil {
+		if c := m.Claim.asOf(r.at); c != nil && c.Live() {
 			here = append(here, c)
 		}
 	}
@@ -245,11 +233,20 @@ func (p *pastSnapshot) Get(ctx context.Context, ids []ID) ([]Record, error) {
 	found := make(map[ID]Record)
 	for i, id := range ids {
 		switch record := records[i].(type) {
-		case *Source, *Metric:
+		case *Metric:
 			continue
+		case *Source:
+			if s := record.asOf(p.at); s != nil {
+				records[i] = s
+				continue
+			}
 		case *Claim:
-			if c := p.known(record); c != nil {
+			if c := record.asOf(p.at); c != nil {
 				claims = append(claims, c)
+				continue
+			}
+		case *Receipt:
+			if !record.At.After(p.at) {
 				continue
 			}
 		case *Conflict:
@@ -261,7 +258,7 @@ func (p *pastSnapshot) Get(ctx context.Context, ids []ID) ([]Record, error) {
 			switch {
 			case !isDerivedID(id):
 				entities = append(entities, id)
-				if isRedirect {
+				if isRedirect && !leadsToClaim(redirect) {
 					found[id] = redirect // unless it was an entity then
 				}
 			case isRedirect:
@@ -272,7 +269,7 @@ func (p *pastSnapshot) Get(ctx context.Context, ids []ID) ([]Record, error) {
 		}
 		records[i] = nil
 	}
-	if err := r.pass(passed, relations); err != nil {
+	if err := r.pass(passed, relations, figures); err != nil {
 		return nil, err
 	}
 	for _, recall := range []func() error{
@@ -294,8 +291,9 @@ func (p *pastSnapshot) Get(ctx context.Context, ids []ID) ([]Record, error) {
 	return records, nil
 }
 
-// pass adds to relations where the ids of old ones lead today.
-func (r *recollection) pass(passed map[ID]ID, relations map[ID]*Relation) error {
+// pass adds to relations where the ids of old ones lead today, and to relations
+// or figures what has been taken back altogether since.
+func (r *recollection) pass(passed map[ID]ID, relations map[ID]*Relation, figures map[ID]string) error {
 	for range maxRedirects {
 		if len(passed) == 0 {
 			break
@@ -316,6 +314,13 @@ func (r *recollection) pass(passed map[ID]ID, relations map[ID]*Relation) error 
 				relations[ids[i]] = record
 			case *Redirect:
 				passed[ids[i]] = record.To
+			case *Claim:
+				switch s := record.Statement.(type) {
+				case *RelationStatement:
+					relations[ids[i]] = &Relation{Type: s.Type, From: s.From, To: s.To}
+				case *Figure:
+					figures[ids[i]] = record.Family()
+				}
 			}
 		}
 	}
@@ -827,7 +832,7 @@ func recallClaims[T any](r *recollection, all iter.Seq2[T, error], claim func(T)
 		if err != nil {
 			return err
 		}
-		if c := r.known(claim(x)); c != nil {
+		if c := claim(x).asOf(r.at); c != nil {
 			piece, claims = append(piece, x), append(claims, c)
 		}
 		if len(piece) == claimsAtOnce {
@@ -947,14 +952,14 @@ func (r *recollection) vocabulary() (*vocabulary, error) {
 func (p *pastSnapshot) Scan(ctx context.Context, q ScanQuery) iter.Seq2[Record, error] {
 	return recalled(ctx, p, func(r *recollection, emit func(Record) bool) error {
 		switch q.Kind {
-		case RecordSource, RecordMetric:
+		case RecordMetric:
 			for record, err := range r.now.Scan(ctx, q) {
 				if err != nil || !emit(record) {
 					return err
 				}
 			}
 			return nil
-		case RecordClaim, RecordRedirect:
+		case RecordClaim, RecordRedirect, RecordSource, RecordReceipt:
 			return r.sift(q, emit)
 		}
 		first := shortlist{query: q}

@@ -25,6 +25,7 @@ const (
 	observationPrefix = "o"
 	claimPrefix       = "c"
 	conflictPrefix    = "x"
+	receiptPrefix     = "k"
 	metricPrefix      = "metric:"
 )
 
@@ -41,7 +42,7 @@ func derivedID(prefix string, parts ...string) ID {
 
 // isDerivedID reports that the id has the shape that derivedID gives.
 func isDerivedID(id ID) bool {
-	if len(id) != 18 || id[1] != '-' || !strings.ContainsRune(relationPrefix+observationPrefix+claimPrefix+conflictPrefix, rune(id[0])) {
+	if len(id) != 18 || id[1] != '-' || !strings.ContainsRune(relationPrefix+observationPrefix+claimPrefix+conflictPrefix+receiptPrefix, rune(id[0])) {
 		return false
 	}
 	return strings.Trim(string(id[2:]), "0123456789abcdefghijklmnopqrstuv") == ""

@@ -117,6 +117,7 @@ const (
 	scanList
 	searchList
 	reachedList
+	entryList
 )
 
 // cursorBuilder and cursorReader write and read the parts of a place.

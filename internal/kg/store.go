@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"slices"
 	"strings"
 	"time"
 )
@@ -28,9 +29,11 @@ const (
 	RecordConflict
 	// RecordRedirect stands where an id has passed to another record.
 	RecordRedirect
+	// RecordReceipt remembers a write that was done under a key.
+	RecordReceipt
 )
 
-var recordKindNames = enumNames{"", "entity", "relation", "observation", "source", "metric", "claim", "conflict", "redirect"}
+var recordKindNames = enumNames{"", "entity", "relation", "observation", "source", "metric", "claim", "conflict", "redirect", "receipt"}
 
 // String returns the name, such as relation.
 func (k RecordKind) String() string { return recordKindNames.text(uint8(k)) }
@@ -38,21 +41,23 @@ func (k RecordKind) String() string { return recordKindNames.text(uint8(k)) }
 // RecordKinds returns every kind, in order.
 func RecordKinds() []RecordKind {
 	var kinds []RecordKind
-	for k := RecordEntity; k <= RecordRedirect; k++ {
+	for k := RecordEntity; k <= RecordReceipt; k++ {
 		kinds = append(kinds, k)
 	}
 	return kinds
 }
 
 // Record is a thing with an id of its own: *Entity, *Relation, *Observation,
-// *Source, *Metric, *Claim, *Conflict or *Redirect. All kinds share one space
-// of ids.
+// *Source, *Metric, *Claim, *Conflict, *Redirect or *Receipt. All kinds share
+// one space of ids.
 type Record interface {
 	RecordID() ID
 	RecordKind() RecordKind
 }
 
-// Redirect sends an id that is no longer used to the record that took its place.
+// Redirect sends an id that is no longer used to the record that took its place:
+// for a relation that turned out to be another, that one; for a fact of which
+// every claim has been taken back, the oldest of those claims.
 type Redirect struct{ From, To ID }
 
 // RecordID returns the old id.
@@ -60,6 +65,25 @@ func (r *Redirect) RecordID() ID { return r.From }
 
 // RecordKind returns RecordRedirect.
 func (r *Redirect) RecordKind() RecordKind { return RecordRedirect }
+
+// Receipt remembers a write that was done under a key of the writer's own, so
+// that a write that is sent again is not done again.
+type Receipt struct {
+	// ID is derived from By and the key.
+	ID ID
+	By string
+	// Digest is a hash of what the write said.
+	Digest string
+	// Revision and At are those of the write.
+	Revision Revision
+	At       time.Time
+}
+
+// RecordID returns the receipt's id.
+func (r *Receipt) RecordID() ID { return r.ID }
+
+// RecordKind returns RecordReceipt.
+func (r *Receipt) RecordKind() RecordKind { return RecordReceipt }
 
 // Store keeps records. It is the port behind which engines stand; they are
 // written in graph words, translate their driver's errors into the classes of
@@ -93,8 +117,10 @@ const MaxBatch = 20_000
 // Batch is a set of changes that become visible at once. A record is named at
 // most once in it.
 type Batch struct {
-	// At is when the change is made; the change log keeps it.
+	// At is when the change is made, and By who makes it; the change log keeps
+	// both.
 	At time.Time
+	By string
 	// Put replaces or adds whole records. The engine finds and removes the
 	// index rows of what a record said before.
 	Put []Record
@@ -107,6 +133,8 @@ type Batch struct {
 type Change struct {
 	Revision Revision
 	At       time.Time
+	// By is who made the change, "" where nobody has said.
+	By string
 	// Touched names the records that the batch changed, in id order.
 	Touched []Touch
 }
@@ -116,6 +144,36 @@ type Touch struct {
 	Kind    RecordKind
 	ID      ID
 	Deleted bool
+	// About are the entities of which the record speaks, or spoke before, as
+	// TouchedBy gives them.
+	About []ID
+}
+
+// TouchedBy returns the entities of which either record speaks, in id order,
+// each once: what a change from the first to the second is about. Either may be
+// nil. An entity speaks of itself, a relation of its ends, an observation of its
+// subject, a claim of those it mentions, a conflict of the entity it is about;
+// sources, metrics, redirects and receipts of none.
+func TouchedBy(before, after Record) []ID {
+	about := append(entitiesOf(before), entitiesOf(after)...)
+	slices.Sort(about)
+	return slices.Compact(about)
+}
+
+func entitiesOf(r Record) []ID {
+	switch r := r.(type) {
+	case *Entity:
+		return []ID{r.ID}
+	case *Relation:
+		return []ID{r.From, r.To}
+	case *Observation:
+		return []ID{r.Subject}
+	case *Claim:
+		return r.Statement.mentions()
+	case *Conflict:
+		return []ID{r.About}
+	}
+	return nil
 }
 
 // Snapshot is one moment of a store. It is safe for concurrent use. Closing it

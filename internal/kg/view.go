@@ -127,8 +127,8 @@ func (v *View) entities(ctx context.Context, ids []ID) ([]*Entity, error) {
 }
 
 // Things returns what the ids name, aligned with them, ready to be asked
-// further: *Member, *Link, *Figures or *Source; nil where an id names nothing
-// of these.
+// further: *Member, *Link, *Figures, *Source or *Stated; nil where an id names
+// nothing of these.
 func (v *View) Things(ctx context.Context, ids []ID) ([]any, error) {
 	if len(ids) > MaxPage {
 		return nil, Invalidf("ids", "at most %d ids can be asked for at once, not %d", MaxPage, len(ids))
@@ -140,6 +140,7 @@ func (v *View) Things(ctx context.Context, ids []ID) ([]any, error) {
 	var entities []*Entity
 	var relations []*Relation
 	var observations []*Observation
+	var claims []*Claim
 	for _, r := range records {
 		switch r := r.(type) {
 		case *Entity:
@@ -148,13 +149,15 @@ func (v *View) Things(ctx context.Context, ids []ID) ([]any, error) {
 			relations = append(relations, r)
 		case *Observation:
 			observations = append(observations, r)
+		case *Claim:
+			claims = append(claims, r)
 		}
 	}
 	members := v.cohortOf(entities)
 	if err := members.load(ctx); err != nil {
 		return nil, err
 	}
-	links, figures := v.linksTo(relations), v.figures(observations)
+	links, figures, stated := v.linksTo(relations), v.figures(observations), v.stated(claims)
 	things := make([]any, len(ids))
 	for i, r := range records {
 		switch r := r.(type) {
@@ -166,6 +169,8 @@ func (v *View) Things(ctx context.Context, ids []ID) ([]any, error) {
 			things[i], figures = figures[0], figures[1:]
 		case *Source:
 			things[i] = r
+		case *Claim:
+			things[i], stated = stated[0], stated[1:]
 		}
 	}
 	return things, nil

@@ -1,8 +1,12 @@
 package kg
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"strconv"
 	"strings"
+	"time"
 )
 
 // Write is what one call of Graph.Apply records: all of it or nothing.
@@ -15,7 +19,38 @@ type Write struct {
 	// Conflicts are disagreements that a person has noted because no rule can
 	// find them. Apply sets their ID.
 	Conflicts []*Conflict
+	// Retractions take claims back. They come into force together with the
+	// claims of the same write, so that one write corrects a mistake.
+	Retractions []Retract
+
+	// By is who writes, such as token:anna; at most MaxAuthor bytes.
+	By string
+	// Key, where it is set, is a name that the writer gave the write. A second
+	// write of the same writer under the same key is not done: Apply answers
+	// with what the first did if both say the same, and refuses it if they do
+	// not. At most MaxKey bytes.
+	Key string
+	// Since, where it is set, is the revision on which the write rests. If
+	// anything that the write touches has changed since, Apply refuses with a
+	// *ConflictError: a claim of the same families, or a source described.
+	Since *Revision
 }
+
+// Retract takes claims back.
+type Retract struct {
+	// ID names a claim; or a relation, an observation or an entity, and then
+	// all claims on which it rests. An entity can only go when nothing else
+	// speaks of it. To take back what has been taken back changes nothing.
+	ID ID
+	// Reason says why; it must not be empty.
+	Reason string
+}
+
+// Bounds of the texts of a write itself, in bytes.
+const (
+	MaxKey    = 200
+	MaxAuthor = 300
+)
 
 // Applied says what a write did.
 type Applied struct {
@@ -24,6 +59,13 @@ type Applied struct {
 	// Recorded counts the claims that were new, Known those that the graph
 	// held already.
 	Recorded, Known int
+	// Retracted counts the claims that were taken back.
+	Retracted int
+	// Claims are the ids of the claims of the write, aligned with them.
+	Claims []ID
+	// Replayed reports that the write had been done before under its key;
+	// Revision is then that of the first time, and the counts are 0.
+	Replayed bool
 	// Entities, Relations and Observations count the facts that were added or changed.
 	Entities, Relations, Observations int
 }
@@ -37,6 +79,8 @@ const (
 	InMetrics   WriteList = "metrics"
 	InClaims    WriteList = "claims"
 	InConflicts WriteList = "conflicts"
+	// InRetractions names Write.Retractions.
+	InRetractions WriteList = "retractions"
 )
 
 // Problem is one thing wrong with a write.
@@ -94,4 +138,60 @@ func (r *Rejection) orNil() error {
 		return nil
 	}
 	return r
+}
+
+// check returns an ErrInvalid unless the write itself, apart from what it says,
+// can be right.
+func (w *Write) check(newest Revision) error {
+	switch {
+	case len(w.Key) > MaxKey:
+		return Invalidf("key", "a key has at most %d bytes", MaxKey)
+	case len(w.By) > MaxAuthor:
+		return Invalidf("", "the name of who writes has at most %d bytes", MaxAuthor)
+	case w.Since != nil && *w.Since > newest:
+		return Invalidf("since", "there is no revision %d yet; the newest is %d", *w.Since, newest)
+	}
+	return inArgument("key", checkTexts(w.Key))
+}
+
+// receipt returns what remembers the write, or nil where it has no key.
+func (w *Write) receipt(at time.Time, revision Revision) *Receipt {
+	if w.Key == "" {
+		return nil
+	}
+	return &Receipt{ID: derivedID(receiptPrefix, w.By, w.Key), By: w.By, Digest: w.digest(), Revision: revision, At: at}
+}
+
+// digest is a hash of everything that the write says. Two writes with one digest
+// do the same.
+func (w *Write) digest() string {
+	h := sha256.New()
+	part := func(texts ...string) {
+		for _, s := range texts {
+			fmt.Fprintf(h, "%d:%s", len(s), s)
+		}
+		h.Write([]byte{'\n'})
+	}
+	for _, s := range w.Sources {
+		part(append([]string{"source", string(s.ID), s.Title, s.Publisher, s.Author, s.Kind, s.URL, s.Note, s.Published.String(), s.Updated.String()}, s.Langs...)...)
+	}
+	for _, m := range w.Metrics {
+		part(append([]string{"metric", m.Name, m.Definition, m.Unit, strconv.FormatBool(m.AddsOverTime), strconv.FormatBool(m.AddsOverParts)}, m.SameAs...)...)
+	}
+	for _, c := range w.Claims {
+		part("claim", string(c.deriveID()), c.Note)
+	}
+	for _, c := range w.Conflicts {
+		part("conflict", string(c.About), c.Predicate, c.Kind.String(), c.Note)
+		for _, p := range c.Claims {
+			part("position", p.Value)
+			for _, cite := range p.Citations {
+				part("cites", string(cite.Source), cite.Locator, string(cite.AttributedTo))
+			}
+		}
+	}
+	for _, r := range w.Retractions {
+		part("retract", string(r.ID), r.Reason)
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }

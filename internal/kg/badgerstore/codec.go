@@ -13,7 +13,11 @@ import (
 // codecVersion is the first byte of every value. What follows is a list of
 // fields without names, in the order of the functions below: numbers as
 // varints, text with its length before it, dates as kg packs them.
-const codecVersion = 1
+//
+// Version 1 knew neither who recorded something, nor the earlier spells of
+// claims and descriptions of sources, nor what a change was about; such values
+// are still read.
+const codecVersion = 2
 
 // errMalformed is what decoding anything else than what was encoded comes to.
 // It is no error of a caller: the disk or this program is wrong.
@@ -73,12 +77,14 @@ type decoder struct {
 	s   string
 	at  int
 	err error
+	// version is the codecVersion with which the value was written.
+	version uint8
 }
 
 func newDecoder(value []byte) *decoder {
 	d := &decoder{b: value, s: string(value)}
-	if v := d.byte(); d.err == nil && v != codecVersion {
-		d.err = fmt.Errorf("version %d, not %d: %w", v, codecVersion, errMalformed)
+	if d.version = d.byte(); d.err == nil && (d.version == 0 || d.version > codecVersion) {
+		d.err = fmt.Errorf("version %d, and not 1 to %d: %w", d.version, codecVersion, errMalformed)
 	}
 	return d
 }
@@ -354,6 +360,23 @@ func (d *decoder) observation(id kg.ID) *kg.Observation {
 }
 
 func (e *encoder) source(s *kg.Source) {
+	e.description(s)
+	e.count(len(s.Earlier))
+	for _, earlier := range s.Earlier {
+		e.description(earlier)
+	}
+}
+
+func (d *decoder) source(id kg.ID) *kg.Source {
+	s := d.description(id)
+	if d.version > 1 {
+		s.Earlier = list(d, func() *kg.Source { return d.description(id) })
+	}
+	return s
+}
+
+// description writes what a source is without what it was before.
+func (e *encoder) description(s *kg.Source) {
 	e.text(s.Title)
 	e.text(s.Publisher)
 	e.text(s.Author)
@@ -363,13 +386,20 @@ func (e *encoder) source(s *kg.Source) {
 	e.date(s.Published)
 	e.date(s.Updated)
 	e.texts(s.Langs)
+	e.time(s.Recorded)
+	e.number(uint64(s.Revision))
+	e.text(s.By)
 }
 
-func (d *decoder) source(id kg.ID) *kg.Source {
-	return &kg.Source{
+func (d *decoder) description(id kg.ID) *kg.Source {
+	s := &kg.Source{
 		ID: id, Title: d.text(), Publisher: d.text(), Author: d.text(), Kind: d.text(), URL: d.text(), Note: d.text(),
 		Published: d.date(), Updated: d.date(), Langs: list(d, d.text),
 	}
+	if d.version > 1 {
+		s.Recorded, s.Revision, s.By = d.time(), kg.Revision(d.number()), d.text()
+	}
+	return s
 }
 
 func (e *encoder) texts(list []string) {
@@ -432,26 +462,52 @@ func (e *encoder) claim(c *kg.Claim) error {
 	e.text(c.Locator)
 	e.id(c.AttributedTo)
 	e.text(c.Note)
-	e.id(c.Fact)
-	e.time(c.Recorded)
-	e.number(uint64(c.Revision))
-	e.flags(c.Retracted != nil)
-	if c.Retracted != nil {
-		e.time(c.Retracted.At)
-		e.number(uint64(c.Retracted.Revision))
-		e.text(c.Retracted.Reason)
+	e.spell(c.Spell)
+	e.count(len(c.Earlier))
+	for _, s := range c.Earlier {
+		e.spell(s)
 	}
 	return nil
 }
 
-func (d *decoder) claim(id kg.ID) *kg.Claim {
-	c := &kg.Claim{
-		ID: id, Statement: d.statement(), Source: d.id(), Locator: d.text(), AttributedTo: d.id(), Note: d.text(), Fact: d.id(),
-		Recorded: d.time(), Revision: kg.Revision(d.number()),
+func (e *encoder) spell(s kg.Spell) {
+	e.id(s.Fact)
+	e.time(s.Recorded)
+	e.number(uint64(s.Revision))
+	e.text(s.By)
+	e.flags(s.Retracted != nil)
+	if s.Retracted != nil {
+		e.time(s.Retracted.At)
+		e.number(uint64(s.Retracted.Revision))
+		e.text(s.Retracted.By)
+		e.text(s.Retracted.Reason)
 	}
+}
+
+func (d *decoder) spell() kg.Spell {
+	s := kg.Spell{Fact: d.id(), Recorded: d.time(), Revision: kg.Revision(d.number()), By: d.since2()}
 	var retracted bool
 	if d.flags(&retracted); retracted {
-		c.Retracted = &kg.Retraction{At: d.time(), Revision: kg.Revision(d.number()), Reason: d.text()}
+		s.Retracted = &kg.Retraction{At: d.time(), Revision: kg.Revision(d.number()), By: d.since2(), Reason: d.text()}
+	}
+	return s
+}
+
+// since2 reads a text that version 1 did not write.
+func (d *decoder) since2() string {
+	if d.version == 1 {
+		return ""
+	}
+	return d.text()
+}
+
+func (d *decoder) claim(id kg.ID) *kg.Claim {
+	c := &kg.Claim{
+		ID: id, Statement: d.statement(), Source: d.id(), Locator: d.text(), AttributedTo: d.id(), Note: d.text(),
+		Spell: d.spell(),
+	}
+	if d.version > 1 {
+		c.Earlier = list(d, d.spell)
 	}
 	return c
 }
@@ -554,6 +610,11 @@ func (e *encoder) record(r kg.Record) error {
 		e.conflict(r)
 	case *kg.Redirect:
 		e.id(r.To)
+	case *kg.Receipt:
+		e.text(r.By)
+		e.text(r.Digest)
+		e.number(uint64(r.Revision))
+		e.time(r.At)
 	default:
 		return fmt.Errorf("a record of type %T: %w", r, kg.ErrInvalid)
 	}
@@ -578,6 +639,8 @@ func (d *decoder) record(kind kg.RecordKind, id kg.ID) kg.Record {
 		return d.conflict(id)
 	case kg.RecordRedirect:
 		return &kg.Redirect{From: id, To: d.id()}
+	case kg.RecordReceipt:
+		return &kg.Receipt{ID: id, By: d.text(), Digest: d.text(), Revision: kg.Revision(d.number()), At: d.time()}
 	}
 	d.fail()
 	return nil
@@ -586,20 +649,28 @@ func (d *decoder) record(kind kg.RecordKind, id kg.ID) kg.Record {
 // change writes what one revision did, without its number, which the key has.
 func (e *encoder) change(c *kg.Change) {
 	e.time(c.At)
+	e.text(c.By)
 	e.count(len(c.Touched))
 	for _, t := range c.Touched {
 		e.byte(uint8(t.Kind))
 		e.id(t.ID)
 		e.flags(t.Deleted)
+		e.count(len(t.About))
+		for _, id := range t.About {
+			e.id(id)
+		}
 	}
 }
 
 func (d *decoder) change(revision kg.Revision) kg.Change {
 	return kg.Change{
-		Revision: revision, At: d.time(),
+		Revision: revision, At: d.time(), By: d.since2(),
 		Touched: list(d, func() kg.Touch {
 			t := kg.Touch{Kind: kg.RecordKind(d.byte()), ID: d.id()}
 			d.flags(&t.Deleted)
+			if d.version > 1 {
+				t.About = list(d, d.id)
+			}
 			return t
 		}),
 	}

@@ -14,7 +14,7 @@ type row struct{ key, value []byte }
 // nobody sweeps over them in an order of their own.
 func livesAtID(kind kg.RecordKind) bool {
 	switch kind {
-	case kg.RecordEntity, kg.RecordSource, kg.RecordMetric, kg.RecordRedirect:
+	case kg.RecordEntity, kg.RecordSource, kg.RecordMetric, kg.RecordRedirect, kg.RecordReceipt:
 		return true
 	}
 	return false

@@ -165,7 +165,7 @@ func (s *Store) apply(ctx context.Context, b *kg.Batch) (kg.Revision, error) {
 	}
 	next := moment{s.newest.revision + 1, s.newest.timestamp + 1}
 	slices.SortFunc(w.touched, func(a, b kg.Touch) int { return strings.Compare(string(a.ID), string(b.ID)) })
-	w.finish(head{next.revision, w.counts}, &kg.Change{Revision: next.revision, At: b.At, Touched: w.touched})
+	w.finish(head{next.revision, w.counts}, &kg.Change{Revision: next.revision, At: b.At, By: b.By, Touched: w.touched})
 	if err := checkSizes(w.rows); err != nil {
 		return 0, err
 	}
@@ -283,7 +283,7 @@ func (w *writer) put(record kg.Record) error {
 	w.remove(old.rows)
 	if len(w.rows) > before {
 		w.recount(old.kind, record.RecordKind())
-		w.touched = append(w.touched, kg.Touch{Kind: record.RecordKind(), ID: record.RecordID()})
+		w.touched = append(w.touched, kg.Touch{Kind: record.RecordKind(), ID: record.RecordID(), About: kg.TouchedBy(old.record, record)})
 	}
 	return nil
 }
@@ -296,7 +296,7 @@ func (w *writer) delete(id kg.ID) error {
 	}
 	w.remove(old.rows)
 	w.recount(old.kind, 0)
-	w.touched = append(w.touched, kg.Touch{Kind: old.kind, ID: id, Deleted: true})
+	w.touched = append(w.touched, kg.Touch{Kind: old.kind, ID: id, Deleted: true, About: kg.TouchedBy(old.record, nil)})
 	return nil
 }
 
@@ -318,8 +318,9 @@ func (w *writer) recount(from, to kg.RecordKind) {
 
 // oldRows are the rows of what an id stands for; kind is 0 where that is nothing.
 type oldRows struct {
-	kind kg.RecordKind
-	rows map[string][]byte
+	kind   kg.RecordKind
+	record kg.Record
+	rows   map[string][]byte
 }
 
 func (w *writer) stored(id kg.ID) (oldRows, error) {
@@ -331,7 +332,7 @@ func (w *writer) stored(id kg.ID) (oldRows, error) {
 	if err != nil {
 		return oldRows{}, err
 	}
-	old := oldRows{record.RecordKind(), make(map[string][]byte, len(rows))}
+	old := oldRows{record.RecordKind(), record, make(map[string][]byte, len(rows))}
 	for _, row := range rows {
 		old.rows[string(row.key)] = row.value
 	}

@@ -119,16 +119,17 @@ func (m *model) Apply(ctx context.Context, b *kg.Batch) (kg.Revision, error) {
 	}
 	var touched []kg.Touch
 	for _, r := range b.Put {
-		if old, ok := records[r.RecordID()]; ok && Equal(old, r) {
+		old := records[r.RecordID()]
+		if old != nil && Equal(old, r) {
 			continue
 		}
 		records[r.RecordID()] = clone(r)
-		touched = append(touched, kg.Touch{Kind: r.RecordKind(), ID: r.RecordID()})
+		touched = append(touched, kg.Touch{Kind: r.RecordKind(), ID: r.RecordID(), About: kg.TouchedBy(old, r)})
 	}
 	for _, id := range b.Delete {
 		if old, ok := records[id]; ok {
 			delete(records, id)
-			touched = append(touched, kg.Touch{Kind: old.RecordKind(), ID: id, Deleted: true})
+			touched = append(touched, kg.Touch{Kind: old.RecordKind(), ID: id, Deleted: true, About: kg.TouchedBy(old, nil)})
 		}
 	}
 	if len(touched) == 0 {
@@ -136,7 +137,7 @@ func (m *model) Apply(ctx context.Context, b *kg.Batch) (kg.Revision, error) {
 	}
 	slices.SortFunc(touched, func(a, b kg.Touch) int { return strings.Compare(string(a.ID), string(b.ID)) })
 	m.now = newMoment(m.now.revision+1, records)
-	m.changes = append(m.changes, kg.Change{Revision: m.now.revision, At: b.At, Touched: touched})
+	m.changes = append(m.changes, kg.Change{Revision: m.now.revision, At: b.At, By: b.By, Touched: touched})
 	return m.now.revision, nil
 }
 

@@ -47,6 +47,11 @@ func oneOfEverything() []kg.Record {
 		&kg.Source{
 			ID: "report", Title: "Annual report", Publisher: "Acme", Author: "Zoë", Kind: "report", URL: "https://example.org/?a=b&c",
 			Note: "scanned", Published: kg.MustDate("2015-05"), Updated: kg.MustDate("2016"), Langs: []string{"en", "zh-Hans"},
+			Recorded: elsewhere, Revision: 3, By: "token:anna",
+			Earlier: []*kg.Source{
+				{ID: "report", Title: "Report"},
+				{ID: "report", Title: "Annual report", Note: "two\nlines", Langs: []string{"en"}, Recorded: elsewhere, Revision: 2, By: "seeds"},
+			},
 		},
 		&kg.Metric{
 			Name: "annual_active_users", Definition: "whoever came once in a year", Unit: "people",
@@ -57,6 +62,7 @@ func oneOfEverything() []kg.Record {
 			Claims: []kg.Position{{Value: "1999", Citations: citations}, {Value: "1998"}},
 		},
 		&kg.Redirect{From: "acme-inc", To: "acme"},
+		&kg.Receipt{ID: "k-1", By: "token:anna", Digest: "00ff", Revision: 1 << 40, At: elsewhere},
 	}
 	for i, s := range []kg.Statement{
 		&kg.EntityStatement{Entity: "acme", Kind: kg.KindCompany},
@@ -72,9 +78,15 @@ func oneOfEverything() []kg.Record {
 		&dated,
 	} {
 		records = append(records, &kg.Claim{
-			ID: kg.ID("c-" + string(rune('1'+i))), Statement: s, Source: "report", Locator: "line 49", AttributedTo: "zoe", Note: "noted", Fact: "acme",
-			Recorded: elsewhere, Revision: 1 << 40,
-			Retracted: &kg.Retraction{At: elsewhere.Add(time.Nanosecond), Revision: 1<<40 + 1, Reason: "withdrawn"},
+			ID: kg.ID("c-" + string(rune('1'+i))), Statement: s, Source: "report", Locator: "line 49", AttributedTo: "zoe", Note: "noted",
+			Spell: kg.Spell{
+				Fact: "acme", Recorded: elsewhere, Revision: 1 << 40, By: "token:anna",
+				Retracted: &kg.Retraction{At: elsewhere.Add(time.Nanosecond), Revision: 1<<40 + 1, By: "token:ben", Reason: "withdrawn"},
+			},
+			Earlier: []kg.Spell{
+				{Fact: "zoe", Recorded: elsewhere, Revision: 7, Retracted: &kg.Retraction{At: elsewhere, Revision: 8, Reason: "wrong"}},
+				{Recorded: elsewhere, Revision: 9, By: "seeds", Retracted: &kg.Retraction{At: elsewhere, Revision: 10, By: "seeds", Reason: "wrong"}},
+			},
 		})
 	}
 	return append(records, &kg.Claim{ID: "c-bare", Statement: &kg.EntityStatement{Entity: "zoe", Kind: kg.KindPerson}, Source: "report"})

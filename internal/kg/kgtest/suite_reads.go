@@ -127,7 +127,7 @@ var findBehaviours = []behaviour{
 }
 
 func claimOf(id kg.ID, s kg.Statement) *kg.Claim {
-	return &kg.Claim{ID: id, Statement: s, Source: "s", Recorded: noon, Revision: 1}
+	return &kg.Claim{ID: id, Statement: s, Source: "s", Spell: kg.Spell{Recorded: noon, Revision: 1}}
 }
 
 var claimsBehaviours = []behaviour{

@@ -225,9 +225,9 @@ var applyBehaviours = []behaviour{
 		t.want("names", t.find(kg.FindKey{Name: "old"}, kg.FindKey{Name: "old", Core: true}), make([][]kg.Match, 2))
 		t.want("stats", t.stats(), map[kg.RecordKind]int64{kg.RecordEntity: 1, kg.RecordRedirect: 1})
 		t.want("touched", t.changes(1)[0].Touched, []kg.Touch{
-			{Kind: kg.RecordObservation, ID: "o", Deleted: true},
-			{Kind: kg.RecordRedirect, ID: "old"},
-			{Kind: kg.RecordRelation, ID: "r", Deleted: true},
+			{Kind: kg.RecordObservation, ID: "o", Deleted: true, About: []kg.ID{"old"}},
+			{Kind: kg.RecordRedirect, ID: "old", About: []kg.ID{"old"}},
+			{Kind: kg.RecordRelation, ID: "r", Deleted: true, About: []kg.ID{"a", "old"}},
 		})
 		t.put(company("old"))
 		t.want("redirects", t.scan(kg.ScanQuery{Kind: kg.RecordRedirect}), []kg.ID{})
@@ -295,15 +295,19 @@ var changesBehaviours = []behaviour{
 		t.put(company("b"), company("a"), relation("r", kg.Owns, "a", "b", "", ""))
 		t.put(company("b"), company("a"))
 		t.put(company("b"), entity("a", kg.KindCompany, "renamed"))
-		t.apply(&kg.Batch{At: noon, Put: []kg.Record{company("c"), company("0")}, Delete: []kg.ID{"r", "b", "absent"}})
+		t.apply(&kg.Batch{At: noon, By: "token:anna", Put: []kg.Record{company("c"), company("0")}, Delete: []kg.ID{"r", "b", "absent"}})
 		want := []kg.Change{
-			{Revision: 1, At: noon, Touched: []kg.Touch{{Kind: kg.RecordEntity, ID: "a"}, {Kind: kg.RecordEntity, ID: "b"}, {Kind: kg.RecordRelation, ID: "r"}}},
-			{Revision: 2, At: noon, Touched: []kg.Touch{{Kind: kg.RecordEntity, ID: "a"}}},
-			{Revision: 3, At: noon, Touched: []kg.Touch{
-				{Kind: kg.RecordEntity, ID: "0"},
-				{Kind: kg.RecordEntity, ID: "b", Deleted: true},
-				{Kind: kg.RecordEntity, ID: "c"},
-				{Kind: kg.RecordRelation, ID: "r", Deleted: true},
+			{Revision: 1, At: noon, Touched: []kg.Touch{
+				{Kind: kg.RecordEntity, ID: "a", About: []kg.ID{"a"}},
+				{Kind: kg.RecordEntity, ID: "b", About: []kg.ID{"b"}},
+				{Kind: kg.RecordRelation, ID: "r", About: []kg.ID{"a", "b"}},
+			}},
+			{Revision: 2, At: noon, Touched: []kg.Touch{{Kind: kg.RecordEntity, ID: "a", About: []kg.ID{"a"}}}},
+			{Revision: 3, At: noon, By: "token:anna", Touched: []kg.Touch{
+				{Kind: kg.RecordEntity, ID: "0", About: []kg.ID{"0"}},
+				{Kind: kg.RecordEntity, ID: "b", Deleted: true, About: []kg.ID{"b"}},
+				{Kind: kg.RecordEntity, ID: "c", About: []kg.ID{"c"}},
+				{Kind: kg.RecordRelation, ID: "r", Deleted: true, About: []kg.ID{"a", "b"}},
 			}},
 		}
 		t.want("all", t.changes(0), want)
@@ -312,12 +316,17 @@ var changesBehaviours = []behaviour{
 		t.want("after the newest", t.changes(3), []kg.Change{})
 		t.want("after one to come", t.changes(1<<60), []kg.Change{})
 	}},
+	{"tell of what a record was about before and is about now", func(t *subject) {
+		t.put(company("a"), company("b"), company("c"), relation("r", kg.Owns, "a", "b", "", ""))
+		t.put(relation("r", kg.Owns, "a", "c", "", ""))
+		t.want("touched", t.changes(1)[0].Touched, []kg.Touch{{Kind: kg.RecordRelation, ID: "r", About: []kg.ID{"a", "b", "c"}}})
+	}},
 	{"name records of every kind", func(t *subject) {
 		records := oneOfEverything()
 		t.put(records...)
 		var want []kg.Touch
 		for _, r := range records {
-			want = append(want, kg.Touch{Kind: r.RecordKind(), ID: r.RecordID()})
+			want = append(want, kg.Touch{Kind: r.RecordKind(), ID: r.RecordID(), About: kg.TouchedBy(nil, r)})
 		}
 		slices.SortFunc(want, func(a, b kg.Touch) int { return strings.Compare(string(a.ID), string(b.ID)) })
 		t.want("put", t.changes(0)[0].Touched, want)

@@ -276,6 +276,7 @@ func (g *god) batch() *kg.Batch {
 		put(&kg.Source{ID: g.id("s"), Title: g.name(), Published: g.date()})
 		put(&kg.Metric{Name: one(g, g.metrics), Definition: g.name(), Unit: "count", AddsOverTime: g.chance(50)})
 		put(&kg.Redirect{From: g.id("old"), To: one(g, entities)})
+		put(&kg.Receipt{ID: g.id("k"), By: "token:anna", Digest: g.name(), Revision: 1, At: g.now})
 	}
 	for _, id := range some(g, 0, 4, g.all(one(g, kg.RecordKinds()))) {
 		put(g.live[id]) // said again
@@ -486,9 +487,12 @@ func (g *god) claim(entities []kg.ID) *kg.Claim {
 	if old := g.all(kg.RecordClaim); len(old) > 0 && g.chance(20) {
 		id = one(g, old)
 	}
-	c := &kg.Claim{ID: id, Statement: one(g, statements(one(g, g.metrics), one(g, entities), one(g, entities))), Source: "s", Recorded: g.now, Revision: 1}
+	c := &kg.Claim{ID: id, Statement: one(g, statements(one(g, g.metrics), one(g, entities), one(g, entities))), Source: "s", Spell: kg.Spell{Recorded: g.now, Revision: 1, By: one(g, []string{"", "token:anna"})}}
 	if g.chance(20) {
-		c.Retracted = &kg.Retraction{At: g.now, Reason: "wrong"}
+		c.Retracted = &kg.Retraction{At: g.now, By: "token:anna", Reason: "wrong"}
+	}
+	if g.chance(10) {
+		c.Earlier = []kg.Spell{{Recorded: g.now, Retracted: &kg.Retraction{At: g.now, Reason: "wrong"}}}
 	}
 	return c
 }
