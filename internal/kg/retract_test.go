@@ -229,14 +229,26 @@ func TestWhatCannotBeTakenBack(t *testing.T) {
 	claim := kg.ClaimID(said("5", acquired("acme", "bolt", "2016")))
 	lines := problems(t, g, kg.Write{
 		Retractions: []kg.Retract{
-			{ID: "nothing", Reason: "x"}, {ID: "doc", Reason: "x"}, {ID: claim}, {ID: claim, Reason: "a\x00b"}, {ID: kg.ID(holding), Reason: "x"},
-			{ID: claim, Reason: strings.Repeat("x", 3000)}, {ID: claim, Reason: "x"}, {ID: "metric:revenue", Reason: "x"},
+			{ID: "nothing", Reason: "x"},
+			{ID: "doc", Reason: "x"},
+			{ID: claim},
+			{ID: claim, Reason: "a\x00b"},
+			{ID: kg.ID(holding), Reason: "x"},
+			{ID: claim, Reason: strings.Repeat("x", 3000)},
+			{ID: claim, Reason: "x"},
+			{ID: "metric:revenue", Reason: "x"},
 		},
 		Claims: []*kg.Claim{said("5", acquired("acme", "bolt", "2016"))},
 	})
 	for i, words := range [][]string{
-		{"nothing with the id", "nothing"}, {"doc is a source"}, {"reason:", "needs a reason"}, {"reason:", "control character"},
-		{"rests on no claim of its own", string(dealOf(t, g))}, {"reason:", "2000 bytes"}, {"both records and takes back"}, {"is a metric"},
+		{"nothing with the id", "nothing"},
+		{"doc is a source"},
+		{"reason:", "needs a reason"},
+		{"reason:", "control character"},
+		{"rests on no claim of its own", string(dealOf(t, g))},
+		{"reason:", "2000 bytes"},
+		{"both records and takes back"},
+		{"is a metric"},
 	} {
 		mentioned(t, lines, append(words, fmt.Sprintf("retractions[%d]", i))...)
 	}
