@@ -53,12 +53,8 @@ type world struct {
 
 func newWorld(name string, store kg.Store, text kg.TextIndex) *world {
 	calls := kgtest.Counting(store)
-	return &world{
-		name:  name,
-		graph: kg.NewGraph(calls, kg.Options{Text: text, Now: today}),
-		calls: calls,
-		exec:  executor.New(resolvers.NewSchema(slog.New(slog.DiscardHandler))),
-	}
+	g := kg.NewGraph(calls, kg.Options{Text: text, Now: today})
+	return &world{name: name, graph: g, calls: calls, exec: executor.New(resolvers.NewSchema(g, slog.New(slog.DiscardHandler)))}
 }
 
 // seeded holds the worlds of the seeds, one for each engine, opened when first
@@ -129,12 +125,16 @@ type vars = map[string]any
 // ask executes an operation as a server does: on one view, through the schema.
 func (w *world) ask(t *testing.T, query string, variables vars) *graphql.Response {
 	t.Helper()
-	view, err := w.graph.View(t.Context())
+	ctx, done, err := model.WithViews(model.WithAuthor(t.Context(), "token:anna"), w.graph.View)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer view.Close()
-	ctx := graphql.StartOperationTrace(model.WithView(t.Context(), view))
+	defer func() {
+		if err := done(); err != nil {
+			t.Error(err)
+		}
+	}()
+	ctx = graphql.StartOperationTrace(ctx)
 	operation, refused := w.exec.CreateOperationContext(ctx, &graphql.RawParams{Query: query, Variables: overTheWire(t, variables)})
 	if refused != nil {
 		return w.exec.DispatchError(graphql.WithOperationContext(ctx, operation), refused)

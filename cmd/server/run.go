@@ -79,21 +79,18 @@ func (c *serve) Run(ctx context.Context, m *Main, f *folder) (err error) {
 	}
 
 	srv, err := server.New(server.Config{
-		Schema: resolvers.NewSchema(log),
+		Schema: resolvers.NewSchema(g, log),
 		SDL:    graph.SDL,
 		UI:     web.Handler(),
 		Ready:  g.Ping,
 		Logger: log,
 		WithRequest: func(ctx context.Context) (context.Context, func(), error) {
-			v, err := g.View(ctx)
-			if err != nil {
-				return nil, nil, err
-			}
-			return model.WithView(ctx, v), func() {
-				if err := v.Close(); err != nil {
+			ctx, done, err := model.WithViews(ctx, g.View)
+			return ctx, func() {
+				if err := done(); err != nil {
 					log.Error("closing a view", slog.Any("error", err))
 				}
-			}, nil
+			}, err
 		},
 		Collectors: []prometheus.Collector{&collector{graph: g, index: index, log: log}},
 	})

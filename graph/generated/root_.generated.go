@@ -27,6 +27,7 @@ type Config = graphql.Config[ResolverRoot, DirectiveRoot, ComplexityRoot]
 
 type ResolverRoot interface {
 	Company() CompanyResolver
+	Mutation() MutationResolver
 	Person() PersonResolver
 	Product() ProductResolver
 	Query() QueryResolver
@@ -108,13 +109,22 @@ type ComplexityRoot struct {
 
 	Citation struct {
 		AttributedTo func(childComplexity int) int
+		Claim        func(childComplexity int) int
 		Locator      func(childComplexity int) int
 		Source       func(childComplexity int) int
 	}
 
 	Claim struct {
-		Citations func(childComplexity int) int
-		Value     func(childComplexity int) int
+		About      func(childComplexity int) int
+		Citation   func(childComplexity int) int
+		Fact       func(childComplexity int) int
+		ID         func(childComplexity int) int
+		Note       func(childComplexity int) int
+		RecordedAt func(childComplexity int) int
+		RecordedBy func(childComplexity int) int
+		Retraction func(childComplexity int) int
+		Revision   func(childComplexity int) int
+		Summary    func(childComplexity int) int
 	}
 
 	Company struct {
@@ -195,6 +205,28 @@ type ComplexityRoot struct {
 		Series       func(childComplexity int, metric string, unit *string, during *kg.Period, certainty *kg.Certainty) int
 	}
 
+	HistoryConnection struct {
+		Edges      func(childComplexity int) int
+		Nodes      func(childComplexity int) int
+		PageInfo   func(childComplexity int) int
+		TotalCount func(childComplexity int) int
+	}
+
+	HistoryEdge struct {
+		Cursor func(childComplexity int) int
+		Node   func(childComplexity int) int
+	}
+
+	HistoryEntry struct {
+		Action   func(childComplexity int) int
+		At       func(childComplexity int) int
+		By       func(childComplexity int) int
+		Claim    func(childComplexity int) int
+		Reason   func(childComplexity int) int
+		Revision func(childComplexity int) int
+		Source   func(childComplexity int) int
+	}
+
 	Identifier struct {
 		Citations func(childComplexity int) int
 		Scheme    func(childComplexity int) int
@@ -260,6 +292,16 @@ type ComplexityRoot struct {
 		Amount   func(childComplexity int) int
 		Count    func(childComplexity int) int
 		Currency func(childComplexity int) int
+	}
+
+	Mutation struct {
+		PutEntity      func(childComplexity int, input PutEntityInput) int
+		PutMetric      func(childComplexity int, input PutMetricInput) int
+		PutObservation func(childComplexity int, input PutObservationInput) int
+		PutRelation    func(childComplexity int, input PutRelationInput) int
+		PutSource      func(childComplexity int, input PutSourceInput) int
+		Retract        func(childComplexity int, input RetractInput) int
+		Write          func(childComplexity int, input WriteInput) int
 	}
 
 	Name struct {
@@ -430,6 +472,11 @@ type ComplexityRoot struct {
 		Period       func(childComplexity int) int
 	}
 
+	Position struct {
+		Citations func(childComplexity int) int
+		Value     func(childComplexity int) int
+	}
+
 	Product struct {
 		Citations    func(childComplexity int) int
 		Conflicts    func(childComplexity int) int
@@ -456,6 +503,31 @@ type ComplexityRoot struct {
 		Node   func(childComplexity int) int
 	}
 
+	PutEntityPayload struct {
+		Entity func(childComplexity int) int
+		Write  func(childComplexity int) int
+	}
+
+	PutMetricPayload struct {
+		Metric func(childComplexity int) int
+		Write  func(childComplexity int) int
+	}
+
+	PutObservationPayload struct {
+		Observation func(childComplexity int) int
+		Write       func(childComplexity int) int
+	}
+
+	PutRelationPayload struct {
+		Relation func(childComplexity int) int
+		Write    func(childComplexity int) int
+	}
+
+	PutSourcePayload struct {
+		Source func(childComplexity int) int
+		Write  func(childComplexity int) int
+	}
+
 	Query struct {
 		Company        func(childComplexity int, name string) int
 		Components     func(childComplexity int, types []kg.RelationType, kinds []kg.EntityKind, asOf *kg.PartialDate, first *int, nodes *int) int
@@ -463,6 +535,7 @@ type ComplexityRoot struct {
 		CountRelations func(childComplexity int, types []kg.RelationType, of *model.EntityKey, during *kg.Period, certainty *kg.Certainty, by []kg.GroupBy, first *int) int
 		Entities       func(childComplexity int, kinds []kg.EntityKind, first *int, after *string, last *int, before *string) int
 		Entity         func(childComplexity int, by model.EntityKey) int
+		History        func(childComplexity int, of kg.ID, first *int, after *string) int
 		LargestDeals   func(childComplexity int, currency string, types []kg.RelationType, of *model.EntityKey, during *kg.Period, certainty *kg.Certainty, first *int) int
 		Metrics        func(childComplexity int) int
 		Neighborhood   func(childComplexity int, of model.EntityKey, depth *int, types []kg.RelationType, asOf *kg.PartialDate, limit *int) int
@@ -474,6 +547,7 @@ type ComplexityRoot struct {
 		Product        func(childComplexity int, name string) int
 		Rank           func(childComplexity int, by kg.Measure, types []kg.RelationType, kinds []kg.EntityKind, asOf *kg.PartialDate, first *int) int
 		Relations      func(childComplexity int, types []kg.RelationType, during *kg.Period, certainty *kg.Certainty, minStake *float64, first *int, after *string, last *int, before *string) int
+		Revision       func(childComplexity int) int
 		Search         func(childComplexity int, text string, kinds []kg.EntityKind, first *int, after *string) int
 		Sources        func(childComplexity int) int
 		Timeline       func(childComplexity int, of model.EntityKey, during *kg.Period, certainty *kg.Certainty, kinds []kg.EventKind, first *int, after *string) int
@@ -507,6 +581,18 @@ type ComplexityRoot struct {
 		Certainty func(childComplexity int) int
 		Cursor    func(childComplexity int) int
 		Node      func(childComplexity int) int
+	}
+
+	RetractPayload struct {
+		Claims func(childComplexity int) int
+		Write  func(childComplexity int) int
+	}
+
+	Retraction struct {
+		At       func(childComplexity int) int
+		By       func(childComplexity int) int
+		Reason   func(childComplexity int) int
+		Revision func(childComplexity int) int
 	}
 
 	Role struct {
@@ -625,6 +711,25 @@ type ComplexityRoot struct {
 		Observations func(childComplexity int, metric *string, during *kg.Period, certainty *kg.Certainty, first *int, after *string, last *int, before *string) int
 		Relations    func(childComplexity int, types []kg.RelationType, direction *kg.Direction, during *kg.Period, certainty *kg.Certainty, asOf *kg.PartialDate, minStake *float64, first *int, after *string, last *int, before *string) int
 		Series       func(childComplexity int, metric string, unit *string, during *kg.Period, certainty *kg.Certainty) int
+	}
+
+	WritePayload struct {
+		Entities     func(childComplexity int) int
+		Metrics      func(childComplexity int) int
+		Observations func(childComplexity int) int
+		Relations    func(childComplexity int) int
+		Retracted    func(childComplexity int) int
+		Sources      func(childComplexity int) int
+		Write        func(childComplexity int) int
+	}
+
+	WriteReport struct {
+		Claims    func(childComplexity int) int
+		Known     func(childComplexity int) int
+		Recorded  func(childComplexity int) int
+		Replayed  func(childComplexity int) int
+		Retracted func(childComplexity int) int
+		Revision  func(childComplexity int) int
 	}
 }
 
@@ -909,6 +1014,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Citation.AttributedTo(childComplexity), true
+	case "Citation.claim":
+		if e.ComplexityRoot.Citation.Claim == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Citation.Claim(childComplexity), true
 	case "Citation.locator":
 		if e.ComplexityRoot.Citation.Locator == nil {
 			break
@@ -922,18 +1033,66 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Citation.Source(childComplexity), true
 
-	case "Claim.citations":
-		if e.ComplexityRoot.Claim.Citations == nil {
+	case "Claim.about":
+		if e.ComplexityRoot.Claim.About == nil {
 			break
 		}
 
-		return e.ComplexityRoot.Claim.Citations(childComplexity), true
-	case "Claim.value":
-		if e.ComplexityRoot.Claim.Value == nil {
+		return e.ComplexityRoot.Claim.About(childComplexity), true
+	case "Claim.citation":
+		if e.ComplexityRoot.Claim.Citation == nil {
 			break
 		}
 
-		return e.ComplexityRoot.Claim.Value(childComplexity), true
+		return e.ComplexityRoot.Claim.Citation(childComplexity), true
+	case "Claim.fact":
+		if e.ComplexityRoot.Claim.Fact == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Claim.Fact(childComplexity), true
+	case "Claim.id":
+		if e.ComplexityRoot.Claim.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Claim.ID(childComplexity), true
+	case "Claim.note":
+		if e.ComplexityRoot.Claim.Note == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Claim.Note(childComplexity), true
+	case "Claim.recordedAt":
+		if e.ComplexityRoot.Claim.RecordedAt == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Claim.RecordedAt(childComplexity), true
+	case "Claim.recordedBy":
+		if e.ComplexityRoot.Claim.RecordedBy == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Claim.RecordedBy(childComplexity), true
+	case "Claim.retraction":
+		if e.ComplexityRoot.Claim.Retraction == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Claim.Retraction(childComplexity), true
+	case "Claim.revision":
+		if e.ComplexityRoot.Claim.Revision == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Claim.Revision(childComplexity), true
+	case "Claim.summary":
+		if e.ComplexityRoot.Claim.Summary == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Claim.Summary(childComplexity), true
 
 	case "Company.acquiredBy":
 		if e.ComplexityRoot.Company.AcquiredBy == nil {
@@ -1399,6 +1558,87 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Event.Series(childComplexity, args["metric"].(string), args["unit"].(*string), args["during"].(*kg.Period), args["certainty"].(*kg.Certainty)), true
 
+	case "HistoryConnection.edges":
+		if e.ComplexityRoot.HistoryConnection.Edges == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HistoryConnection.Edges(childComplexity), true
+	case "HistoryConnection.nodes":
+		if e.ComplexityRoot.HistoryConnection.Nodes == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HistoryConnection.Nodes(childComplexity), true
+	case "HistoryConnection.pageInfo":
+		if e.ComplexityRoot.HistoryConnection.PageInfo == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HistoryConnection.PageInfo(childComplexity), true
+	case "HistoryConnection.totalCount":
+		if e.ComplexityRoot.HistoryConnection.TotalCount == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HistoryConnection.TotalCount(childComplexity), true
+
+	case "HistoryEdge.cursor":
+		if e.ComplexityRoot.HistoryEdge.Cursor == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HistoryEdge.Cursor(childComplexity), true
+	case "HistoryEdge.node":
+		if e.ComplexityRoot.HistoryEdge.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HistoryEdge.Node(childComplexity), true
+
+	case "HistoryEntry.action":
+		if e.ComplexityRoot.HistoryEntry.Action == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HistoryEntry.Action(childComplexity), true
+	case "HistoryEntry.at":
+		if e.ComplexityRoot.HistoryEntry.At == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HistoryEntry.At(childComplexity), true
+	case "HistoryEntry.by":
+		if e.ComplexityRoot.HistoryEntry.By == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HistoryEntry.By(childComplexity), true
+	case "HistoryEntry.claim":
+		if e.ComplexityRoot.HistoryEntry.Claim == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HistoryEntry.Claim(childComplexity), true
+	case "HistoryEntry.reason":
+		if e.ComplexityRoot.HistoryEntry.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HistoryEntry.Reason(childComplexity), true
+	case "HistoryEntry.revision":
+		if e.ComplexityRoot.HistoryEntry.Revision == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HistoryEntry.Revision(childComplexity), true
+	case "HistoryEntry.source":
+		if e.ComplexityRoot.HistoryEntry.Source == nil {
+			break
+		}
+
+		return e.ComplexityRoot.HistoryEntry.Source(childComplexity), true
+
 	case "Identifier.citations":
 		if e.ComplexityRoot.Identifier.Citations == nil {
 			break
@@ -1664,6 +1904,84 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.MoneySum.Currency(childComplexity), true
+
+	case "Mutation.putEntity":
+		if e.ComplexityRoot.Mutation.PutEntity == nil {
+			break
+		}
+
+		args, err := field_Mutation_putEntity_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.PutEntity(childComplexity, args["input"].(PutEntityInput)), true
+	case "Mutation.putMetric":
+		if e.ComplexityRoot.Mutation.PutMetric == nil {
+			break
+		}
+
+		args, err := field_Mutation_putMetric_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.PutMetric(childComplexity, args["input"].(PutMetricInput)), true
+	case "Mutation.putObservation":
+		if e.ComplexityRoot.Mutation.PutObservation == nil {
+			break
+		}
+
+		args, err := field_Mutation_putObservation_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.PutObservation(childComplexity, args["input"].(PutObservationInput)), true
+	case "Mutation.putRelation":
+		if e.ComplexityRoot.Mutation.PutRelation == nil {
+			break
+		}
+
+		args, err := field_Mutation_putRelation_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.PutRelation(childComplexity, args["input"].(PutRelationInput)), true
+	case "Mutation.putSource":
+		if e.ComplexityRoot.Mutation.PutSource == nil {
+			break
+		}
+
+		args, err := field_Mutation_putSource_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.PutSource(childComplexity, args["input"].(PutSourceInput)), true
+	case "Mutation.retract":
+		if e.ComplexityRoot.Mutation.Retract == nil {
+			break
+		}
+
+		args, err := field_Mutation_retract_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.Retract(childComplexity, args["input"].(RetractInput)), true
+	case "Mutation.write":
+		if e.ComplexityRoot.Mutation.Write == nil {
+			break
+		}
+
+		args, err := field_Mutation_write_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.Write(childComplexity, args["input"].(WriteInput)), true
 
 	case "Name.citations":
 		if e.ComplexityRoot.Name.Citations == nil {
@@ -2432,6 +2750,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Point.Period(childComplexity), true
 
+	case "Position.citations":
+		if e.ComplexityRoot.Position.Citations == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Position.Citations(childComplexity), true
+	case "Position.value":
+		if e.ComplexityRoot.Position.Value == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Position.Value(childComplexity), true
+
 	case "Product.citations":
 		if e.ComplexityRoot.Product.Citations == nil {
 			break
@@ -2562,6 +2893,71 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ProductEdge.Node(childComplexity), true
 
+	case "PutEntityPayload.entity":
+		if e.ComplexityRoot.PutEntityPayload.Entity == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PutEntityPayload.Entity(childComplexity), true
+	case "PutEntityPayload.write":
+		if e.ComplexityRoot.PutEntityPayload.Write == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PutEntityPayload.Write(childComplexity), true
+
+	case "PutMetricPayload.metric":
+		if e.ComplexityRoot.PutMetricPayload.Metric == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PutMetricPayload.Metric(childComplexity), true
+	case "PutMetricPayload.write":
+		if e.ComplexityRoot.PutMetricPayload.Write == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PutMetricPayload.Write(childComplexity), true
+
+	case "PutObservationPayload.observation":
+		if e.ComplexityRoot.PutObservationPayload.Observation == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PutObservationPayload.Observation(childComplexity), true
+	case "PutObservationPayload.write":
+		if e.ComplexityRoot.PutObservationPayload.Write == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PutObservationPayload.Write(childComplexity), true
+
+	case "PutRelationPayload.relation":
+		if e.ComplexityRoot.PutRelationPayload.Relation == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PutRelationPayload.Relation(childComplexity), true
+	case "PutRelationPayload.write":
+		if e.ComplexityRoot.PutRelationPayload.Write == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PutRelationPayload.Write(childComplexity), true
+
+	case "PutSourcePayload.source":
+		if e.ComplexityRoot.PutSourcePayload.Source == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PutSourcePayload.Source(childComplexity), true
+	case "PutSourcePayload.write":
+		if e.ComplexityRoot.PutSourcePayload.Write == nil {
+			break
+		}
+
+		return e.ComplexityRoot.PutSourcePayload.Write(childComplexity), true
+
 	case "Query.company":
 		if e.ComplexityRoot.Query.Company == nil {
 			break
@@ -2628,6 +3024,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Entity(childComplexity, args["by"].(model.EntityKey)), true
+	case "Query.history":
+		if e.ComplexityRoot.Query.History == nil {
+			break
+		}
+
+		args, err := field_Query_history_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.History(childComplexity, args["of"].(kg.ID), args["first"].(*int), args["after"].(*string)), true
 
 	case "Query.largestDeals":
 		if e.ComplexityRoot.Query.LargestDeals == nil {
@@ -2745,6 +3152,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.Relations(childComplexity, args["types"].([]kg.RelationType), args["during"].(*kg.Period), args["certainty"].(*kg.Certainty), args["minStake"].(*float64), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
+	case "Query.revision":
+		if e.ComplexityRoot.Query.Revision == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Query.Revision(childComplexity), true
 	case "Query.search":
 		if e.ComplexityRoot.Query.Search == nil {
 			break
@@ -2890,6 +3303,44 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.RelationEdge.Node(childComplexity), true
+
+	case "RetractPayload.claims":
+		if e.ComplexityRoot.RetractPayload.Claims == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RetractPayload.Claims(childComplexity), true
+	case "RetractPayload.write":
+		if e.ComplexityRoot.RetractPayload.Write == nil {
+			break
+		}
+
+		return e.ComplexityRoot.RetractPayload.Write(childComplexity), true
+
+	case "Retraction.at":
+		if e.ComplexityRoot.Retraction.At == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Retraction.At(childComplexity), true
+	case "Retraction.by":
+		if e.ComplexityRoot.Retraction.By == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Retraction.By(childComplexity), true
+	case "Retraction.reason":
+		if e.ComplexityRoot.Retraction.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Retraction.Reason(childComplexity), true
+	case "Retraction.revision":
+		if e.ComplexityRoot.Retraction.Revision == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Retraction.Revision(childComplexity), true
 
 	case "Role.attributes":
 		if e.ComplexityRoot.Role.Attributes == nil {
@@ -3418,6 +3869,86 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Work.Series(childComplexity, args["metric"].(string), args["unit"].(*string), args["during"].(*kg.Period), args["certainty"].(*kg.Certainty)), true
 
+	case "WritePayload.entities":
+		if e.ComplexityRoot.WritePayload.Entities == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WritePayload.Entities(childComplexity), true
+	case "WritePayload.metrics":
+		if e.ComplexityRoot.WritePayload.Metrics == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WritePayload.Metrics(childComplexity), true
+	case "WritePayload.observations":
+		if e.ComplexityRoot.WritePayload.Observations == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WritePayload.Observations(childComplexity), true
+	case "WritePayload.relations":
+		if e.ComplexityRoot.WritePayload.Relations == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WritePayload.Relations(childComplexity), true
+	case "WritePayload.retracted":
+		if e.ComplexityRoot.WritePayload.Retracted == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WritePayload.Retracted(childComplexity), true
+	case "WritePayload.sources":
+		if e.ComplexityRoot.WritePayload.Sources == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WritePayload.Sources(childComplexity), true
+	case "WritePayload.write":
+		if e.ComplexityRoot.WritePayload.Write == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WritePayload.Write(childComplexity), true
+
+	case "WriteReport.claims":
+		if e.ComplexityRoot.WriteReport.Claims == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WriteReport.Claims(childComplexity), true
+	case "WriteReport.known":
+		if e.ComplexityRoot.WriteReport.Known == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WriteReport.Known(childComplexity), true
+	case "WriteReport.recorded":
+		if e.ComplexityRoot.WriteReport.Recorded == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WriteReport.Recorded(childComplexity), true
+	case "WriteReport.replayed":
+		if e.ComplexityRoot.WriteReport.Replayed == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WriteReport.Replayed(childComplexity), true
+	case "WriteReport.retracted":
+		if e.ComplexityRoot.WriteReport.Retracted == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WriteReport.Retracted(childComplexity), true
+	case "WriteReport.revision":
+		if e.ComplexityRoot.WriteReport.Revision == nil {
+			break
+		}
+
+		return e.ComplexityRoot.WriteReport.Revision(childComplexity), true
+
 	}
 	return 0, false
 }
@@ -3426,9 +3957,27 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	opCtx := graphql.GetOperationContext(ctx)
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalMap := graphql.BuildUnmarshalerMap(
+		unmarshalInputAttributeInput,
+		unmarshalInputCitationInput,
+		unmarshalInputEntityInput,
 		unmarshalInputEntityKey,
 		unmarshalInputIdentifierInput,
+		unmarshalInputMetricInput,
+		unmarshalInputMoneyInput,
+		unmarshalInputNameInput,
+		unmarshalInputObservationInput,
+		unmarshalInputPutEntityInput,
+		unmarshalInputPutMetricInput,
+		unmarshalInputPutObservationInput,
+		unmarshalInputPutRelationInput,
+		unmarshalInputPutSourceInput,
+		unmarshalInputRelationInput,
+		unmarshalInputRetractInput,
+		unmarshalInputRetractionInput,
+		unmarshalInputShareInput,
+		unmarshalInputSourceInput,
 		unmarshalInputStep,
+		unmarshalInputWriteInput,
 	)
 	first := true
 
@@ -3464,6 +4013,21 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			}
 
 			return &response
+		}
+	case ast.Mutation:
+		return func(ctx context.Context) *graphql.Response {
+			if !first {
+				return nil
+			}
+			first = false
+			ctx = graphql.WithUnmarshalerMap(ctx, inputUnmarshalMap)
+			data := _Mutation(ctx, ec, opCtx.Operation.SelectionSet)
+			var buf bytes.Buffer
+			data.MarshalGQL(&buf)
+
+			return &graphql.Response{
+				Data: buf.Bytes(),
+			}
 		}
 
 	default:
@@ -4434,6 +4998,8 @@ type Metric {
 
 "Where a fact is stated."
 type Citation {
+  "Id of the claim; ` + "`" + `node` + "`" + ` leads to it, and ` + "`" + `retract` + "`" + ` takes it back."
+  claim: ID!
   source: Source!
   "Where in the source: page, section, paragraph or line, such as ` + "`" + `line 49` + "`" + `."
   locator: String
@@ -4474,7 +5040,7 @@ type Conflict {
   rule: String
   note: String
   "Every position, with who takes it."
-  claims: [Claim!]!
+  claims: [Position!]!
 }
 
 "In what way claims disagree."
@@ -4490,7 +5056,7 @@ enum ConflictKind {
 }
 
 "One side of a conflict."
-type Claim {
+type Position {
   value: String!
   citations: [Citation!]!
 }
@@ -5023,6 +5589,407 @@ type Query {
   sources: [Source!]!
   "The vocabulary of figures, by name."
   metrics: [Metric!]!
+  "What was done to a thing, newest first: to every claim that speaks of an entity, on which a relation or figure rests or has rested, to one claim; or how a source was described. Null where there is nothing with the id."
+  history(of: ID!,
+    "Size of the page, 0 to 1000; 50 where it is not given." first: Int,
+    "Cursor behind which the page begins." after: String): HistoryConnection
+  "The revision from which this request reads: the number of the newest change. A write may rest on it (` + "`" + `ifUnchangedSince` + "`" + `)."
+  revision: Int!
+}
+
+"""
+One source says one thing. Claims are never edited: a correction is another
+claim, a deletion is a retraction, and both stay to be seen.
+"""
+type Claim implements Node {
+  "Derived from what is said, by whom and where, so that saying it twice is saying it once."
+  id: ID!
+  "What is said, in one line, with the ids, types and dates of the graph. Meant to be read, not parsed."
+  summary: String!
+  "The entities of which it speaks; none that has been taken back."
+  about: [Entity!]!
+  "Who says so, and where."
+  citation: Citation!
+  "A remark of whoever recorded it."
+  note: String
+  "The entity, relation or observation that rests on it; null where the claim has been taken back and nothing else supports it."
+  fact: Node
+  "The change by which the graph learned of it."
+  revision: Int!
+  "When that was."
+  recordedAt: DateTime!
+  "Who recorded it, such as ` + "`" + `token:anna` + "`" + `; null where that was not noted."
+  recordedBy: String
+  "Null while the claim stands."
+  retraction: Retraction
+}
+
+"When, why and by whom a claim was taken back."
+type Retraction {
+  revision: Int!
+  at: DateTime!
+  "Such as ` + "`" + `token:anna` + "`" + `; null where that was not noted."
+  by: String
+  reason: String!
+}
+
+"What was done."
+enum HistoryAction {
+  "A claim was recorded, for the first time or again."
+  RECORDED
+  "A claim was taken back."
+  RETRACTED
+  "A source was described, for the first time or anew."
+  DESCRIBED
+}
+
+"Who said, or took back, what and when."
+type HistoryEntry {
+  "The change of which it is a part."
+  revision: Int!
+  "When the graph was told; null for sources of graphs older than such notes."
+  at: DateTime
+  "Who told it, such as ` + "`" + `token:anna` + "`" + `; null where that was not noted."
+  by: String
+  action: HistoryAction!
+  "Why a claim was taken back."
+  reason: String
+  "The claim, as it is now; null for a source."
+  claim: Claim
+  "The description of a source, as it was given then; null for a claim."
+  source: Source
+}
+
+"A page of a history."
+type HistoryConnection {
+  edges: [HistoryEdge!]!
+  nodes: [HistoryEntry!]!
+  pageInfo: PageInfo!
+  "Entries of the whole history."
+  totalCount: Int!
+}
+
+"An entry of a HistoryConnection."
+type HistoryEdge {
+  cursor: String!
+  node: HistoryEntry!
+}
+
+"""
+Changes of the graph. Each needs a token with the scope ` + "`" + `write` + "`" + `, sent as
+` + "`" + `Authorization: Bearer …` + "`" + `. A mutation is done whole or not at all; everything
+that is wrong with it is told at once, each problem with the path of its
+argument. Several mutations in one document are done one after the other, each
+by itself; ` + "`" + `write` + "`" + ` does many things as one.
+
+Texts are UTF-8. Names and identifiers have at most 1000 bytes, other texts
+2000, ids 200; a write has at most 1000 items.
+"""
+type Mutation {
+  "Says that there is an entity, what it is called, and by which identifiers registers know it. What is known of it already stays; what is new is added."
+  putEntity(input: PutEntityInput!): PutEntityPayload!
+  "Says that two entities stand in a relation. If it can speak of a relation that is known, it supports that one and makes it more precise; else it is another."
+  putRelation(input: PutRelationInput!): PutRelationPayload!
+  "States a figure or date of an entity. Another value is another figure, and perhaps a conflict; the one that was wrong is taken back with ` + "`" + `retract` + "`" + `."
+  putObservation(input: PutObservationInput!): PutObservationPayload!
+  "Describes a document or data set that claims cite. What it was described as before stays in its history."
+  putSource(input: PutSourceInput!): PutSourcePayload!
+  "Adds a word to the vocabulary of figures, or defines it anew."
+  putMetric(input: PutMetricInput!): PutMetricPayload!
+  "Takes claims back, with a reason. They stay in the history, and ` + "`" + `@at(knownAt:)` + "`" + ` of an earlier moment still knows them."
+  retract(input: RetractInput!): RetractPayload!
+  "Does many things as one: all of it or nothing. Things may refer to each other; a correction is a retraction and a new claim in one write."
+  write(input: WriteInput!): WritePayload!
+}
+
+"Who says so, and where."
+input CitationInput {
+  "Id of a source that is known or put in the same write."
+  source: ID!
+  "Where in the source: page, section, paragraph or line, such as ` + "`" + `line 49` + "`" + `."
+  locator: String
+  "Id of the entity whom the source itself quotes."
+  attributedTo: ID
+}
+
+"A name of an entity."
+input NameInput {
+  text: String!
+  "Its language (BCP 47), such as zh."
+  lang: String
+  "Where it is missing, the first name of the list is PREFERRED and the others are ALIAS."
+  kind: NameKind
+}
+
+"A key and a value, in the words of the source."
+input AttributeInput {
+  "At most one of each key."
+  key: String!
+  value: String!
+}
+
+"A share in percent, from 0 to 100. Say exactly one thing of it, or two bounds."
+input ShareInput {
+  exact: Float
+  atLeast: Float
+  moreThan: Float
+  atMost: Float
+  lessThan: Float
+  "The words of the source, such as ` + "`" + `a controlling stake` + "`" + `, for which bounds stand."
+  wording: String
+}
+
+"A sum of money."
+input MoneyInput {
+  amount: Float!
+  "ISO 4217 code, such as USD."
+  currency: String!
+}
+
+"An entity as a source knows it."
+input EntityInput {
+  "Chosen by you: 1 to 200 bytes without spaces, such as ` + "`" + `acme-ltd` + "`" + ` or ` + "`" + `lei:5493001KJTIIGC8Y1R12` + "`" + `. It stays for ever."
+  id: ID!
+  "It never changes."
+  kind: EntityKind!
+  "A new entity needs one."
+  names: [NameInput!]
+  identifiers: [IdentifierInput!]
+  "The day of every year on which its business year ends, such as ` + "`" + `--03-31` + "`" + `."
+  fiscalYearEnd: PartialDate
+  citation: CitationInput!
+  "A remark of yours; not part of what is claimed."
+  note: String
+}
+
+"A relation as a source knows it."
+input RelationInput {
+  type: RelationType!
+  "Id of the entity at which it starts; known or put in the same write."
+  from: ID!
+  "Id of the entity to which it leads; known or put in the same write."
+  to: ID!
+  "When it began, or for a deal when it happened."
+  start: PartialDate
+  "The first day on which a state held no longer; not for events such as ACQUIRED."
+  end: PartialDate
+  "For OWNS, ACQUIRED and INVESTED_IN."
+  stake: ShareInput
+  "For ACQUIRED, INVESTED_IN and PARTNERS_WITH."
+  money: MoneyInput
+  "The title of a role, the focus of a partnership, or the verb of a RELATED_TO relation, which needs one."
+  text: String
+  "At most 50."
+  attributes: [AttributeInput!]
+  citation: CitationInput!
+  "A remark of yours; not part of what is claimed."
+  note: String
+}
+
+"A figure or date as a source knows it."
+input ObservationInput {
+  "Id of the entity that was measured; known or put in the same write."
+  subject: ID!
+  "A name of the vocabulary, see the field ` + "`" + `metrics` + "`" + `."
+  metric: String!
+  "Either a number …"
+  value: Float
+  "… or, for metrics of unit ` + "`" + `date` + "`" + `, a date."
+  date: PartialDate
+  "ISO 4217 code for money; else the unit of the metric, which is taken where it is missing."
+  unit: String
+  qualifier: Qualifier = EXACTLY
+  nature: Nature = ACTUAL
+  "The days of which it speaks."
+  period: Period
+  "What the source calls the period, such as ` + "`" + `FY2021` + "`" + `."
+  label: String
+  "What part of the subject it is about, such as a region."
+  scope: String
+  "A further breakdown; at most 50."
+  dimensions: [AttributeInput!]
+  citation: CitationInput!
+  "A remark of yours; not part of what is claimed."
+  note: String
+}
+
+"A document or data set."
+input SourceInput {
+  "Chosen by you: 1 to 200 bytes without spaces. It stays for ever."
+  id: ID!
+  title: String!
+  publisher: String
+  author: String
+  "Such as ` + "`" + `news article` + "`" + `."
+  kind: String
+  "When it appeared."
+  published: PartialDate
+  "When its newest parts appeared."
+  updated: PartialDate
+  "Its languages (BCP 47); at most 50."
+  langs: [String!]
+  url: String
+  note: String
+}
+
+"A word of the vocabulary of figures."
+input MetricInput {
+  "In snake_case, such as annual_active_users."
+  name: String!
+  "What is measured."
+  definition: String!
+  "` + "`" + `money` + "`" + `, ` + "`" + `date` + "`" + `, ` + "`" + `people` + "`" + `, ` + "`" + `percent` + "`" + `, ` + "`" + `count` + "`" + `, or another."
+  unit: String!
+  "Values of consecutive periods add up."
+  addsOverTime: Boolean = false
+  "Values of the parts of a thing add up to that of the thing."
+  addsOverParts: Boolean = false
+  "Metrics of the same unit that measure nearly the same; conflicts are looked for across them."
+  sameAs: [String!]
+}
+
+"What to take back."
+input RetractionInput {
+  "A claim; or a relation, an observation or an entity, and then every claim on which it rests. An entity can only go when nothing else speaks of it. NOT_FOUND where there is nothing with the id."
+  id: ID!
+  "Why; at most 2000 bytes."
+  reason: String!
+}
+
+"What ` + "`" + `putEntity` + "`" + ` takes."
+input PutEntityInput {
+  "Chosen by you, at most 200 bytes: a second write under the same key is not done, and answers like the first if it says the same; if not, it is refused."
+  key: String!
+  "The revision that you have read. If the entity has changed since, nothing is written, and CONFLICT tells what changed."
+  ifUnchangedSince: Int
+  entity: EntityInput!
+}
+
+"What ` + "`" + `putRelation` + "`" + ` takes."
+input PutRelationInput {
+  "Chosen by you, at most 200 bytes: a second write under the same key is not done, and answers like the first if it says the same; if not, it is refused."
+  key: String!
+  "The revision that you have read. If anything of the type between the two entities has changed since, nothing is written, and CONFLICT tells what changed."
+  ifUnchangedSince: Int
+  relation: RelationInput!
+}
+
+"What ` + "`" + `putObservation` + "`" + ` takes."
+input PutObservationInput {
+  "Chosen by you, at most 200 bytes: a second write under the same key is not done, and answers like the first if it says the same; if not, it is refused."
+  key: String!
+  "The revision that you have read. If the same figure has been stated or taken back since, nothing is written, and CONFLICT tells what changed."
+  ifUnchangedSince: Int
+  observation: ObservationInput!
+}
+
+"What ` + "`" + `putSource` + "`" + ` takes."
+input PutSourceInput {
+  "Chosen by you, at most 200 bytes: a second write under the same key is not done, and answers like the first if it says the same; if not, it is refused."
+  key: String!
+  "The revision that you have read. If the source has been described anew since, nothing is written, and CONFLICT tells what changed."
+  ifUnchangedSince: Int
+  source: SourceInput!
+}
+
+"What ` + "`" + `putMetric` + "`" + ` takes."
+input PutMetricInput {
+  "Chosen by you, at most 200 bytes: a second write under the same key is not done, and answers like the first if it says the same; if not, it is refused."
+  key: String!
+  metric: MetricInput!
+}
+
+"What ` + "`" + `retract` + "`" + ` takes."
+input RetractInput {
+  "Chosen by you, at most 200 bytes: a second write under the same key is not done, and answers like the first if it says the same; if not, it is refused."
+  key: String!
+  "The revision that you have read. If what is taken back has changed since, nothing is written, and CONFLICT tells what changed."
+  ifUnchangedSince: Int
+  "1 to 1000."
+  retractions: [RetractionInput!]!
+}
+
+"What ` + "`" + `write` + "`" + ` takes: at most 1000 items in all. Retractions come into force together with what is put."
+input WriteInput {
+  "Chosen by you, at most 200 bytes: a second write under the same key is not done, and answers like the first if it says the same; if not, it is refused."
+  key: String!
+  "The revision that you have read. If anything that this write touches has changed since, nothing is written, and CONFLICT tells what changed."
+  ifUnchangedSince: Int
+  sources: [SourceInput!]
+  metrics: [MetricInput!]
+  entities: [EntityInput!]
+  relations: [RelationInput!]
+  observations: [ObservationInput!]
+  retractions: [RetractionInput!]
+}
+
+"What a write did."
+type WriteReport {
+  "The state that holds the write: of the first time, where it was sent again."
+  revision: Int!
+  "The write had been done before under its key; nothing was done now."
+  replayed: Boolean!
+  "Claims that were new."
+  recorded: Int!
+  "Claims that stood already, and retractions of what had been taken back."
+  known: Int!
+  "Claims that were taken back."
+  retracted: Int!
+  "The claims of the write, in the order of what it says."
+  claims: [Claim!]!
+}
+
+"What ` + "`" + `putEntity` + "`" + ` answers."
+type PutEntityPayload {
+  "The entity as it is now."
+  entity: Entity
+  write: WriteReport!
+}
+
+"What ` + "`" + `putRelation` + "`" + ` answers."
+type PutRelationPayload {
+  "The relation that rests on the claim now; null where a write that is sent again finds the claim taken back."
+  relation: Relation
+  write: WriteReport!
+}
+
+"What ` + "`" + `putObservation` + "`" + ` answers."
+type PutObservationPayload {
+  "The figure as it is now; null where a write that is sent again finds it taken back."
+  observation: Observation
+  write: WriteReport!
+}
+
+"What ` + "`" + `putSource` + "`" + ` answers."
+type PutSourcePayload {
+  source: Source!
+  write: WriteReport!
+}
+
+"What ` + "`" + `putMetric` + "`" + ` answers."
+type PutMetricPayload {
+  metric: Metric!
+  write: WriteReport!
+}
+
+"What ` + "`" + `retract` + "`" + ` answers."
+type RetractPayload {
+  "The claims that the retractions mean, as they are now."
+  claims: [Claim!]!
+  write: WriteReport!
+}
+
+"What ` + "`" + `write` + "`" + ` answers. Each list is in the order of the input."
+type WritePayload {
+  sources: [Source!]!
+  metrics: [Metric!]!
+  "Null where a write that is sent again finds it taken back; so also below."
+  entities: [Entity]!
+  relations: [Relation]!
+  observations: [Observation]!
+  "The claims that the retractions mean, as they are now."
+  retracted: [Claim!]!
+  write: WriteReport!
 }
 `, BuiltIn: false},
 }
@@ -5172,6 +6139,8 @@ func childFields_ChangeEdge(ctx context.Context, ec *executionContext, field gra
 
 func childFields_Citation(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
+	case "claim":
+		return fieldContext_Citation_claim(ctx, ec, field)
 	case "source":
 		return fieldContext_Citation_source(ctx, ec, field)
 	case "locator":
@@ -5184,10 +6153,26 @@ func childFields_Citation(ctx context.Context, ec *executionContext, field graph
 
 func childFields_Claim(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
-	case "value":
-		return fieldContext_Claim_value(ctx, ec, field)
-	case "citations":
-		return fieldContext_Claim_citations(ctx, ec, field)
+	case "id":
+		return fieldContext_Claim_id(ctx, ec, field)
+	case "summary":
+		return fieldContext_Claim_summary(ctx, ec, field)
+	case "about":
+		return fieldContext_Claim_about(ctx, ec, field)
+	case "citation":
+		return fieldContext_Claim_citation(ctx, ec, field)
+	case "note":
+		return fieldContext_Claim_note(ctx, ec, field)
+	case "fact":
+		return fieldContext_Claim_fact(ctx, ec, field)
+	case "revision":
+		return fieldContext_Claim_revision(ctx, ec, field)
+	case "recordedAt":
+		return fieldContext_Claim_recordedAt(ctx, ec, field)
+	case "recordedBy":
+		return fieldContext_Claim_recordedBy(ctx, ec, field)
+	case "retraction":
+		return fieldContext_Claim_retraction(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Claim", field.Name)
 }
@@ -5294,6 +6279,50 @@ func childFields_EntityEdge(ctx context.Context, ec *executionContext, field gra
 		return fieldContext_EntityEdge_node(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type EntityEdge", field.Name)
+}
+
+func childFields_HistoryConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "edges":
+		return fieldContext_HistoryConnection_edges(ctx, ec, field)
+	case "nodes":
+		return fieldContext_HistoryConnection_nodes(ctx, ec, field)
+	case "pageInfo":
+		return fieldContext_HistoryConnection_pageInfo(ctx, ec, field)
+	case "totalCount":
+		return fieldContext_HistoryConnection_totalCount(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type HistoryConnection", field.Name)
+}
+
+func childFields_HistoryEdge(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "cursor":
+		return fieldContext_HistoryEdge_cursor(ctx, ec, field)
+	case "node":
+		return fieldContext_HistoryEdge_node(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type HistoryEdge", field.Name)
+}
+
+func childFields_HistoryEntry(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "revision":
+		return fieldContext_HistoryEntry_revision(ctx, ec, field)
+	case "at":
+		return fieldContext_HistoryEntry_at(ctx, ec, field)
+	case "by":
+		return fieldContext_HistoryEntry_by(ctx, ec, field)
+	case "action":
+		return fieldContext_HistoryEntry_action(ctx, ec, field)
+	case "reason":
+		return fieldContext_HistoryEntry_reason(ctx, ec, field)
+	case "claim":
+		return fieldContext_HistoryEntry_claim(ctx, ec, field)
+	case "source":
+		return fieldContext_HistoryEntry_source(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type HistoryEntry", field.Name)
 }
 
 func childFields_Identifier(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5688,6 +6717,16 @@ func childFields_Point(ctx context.Context, ec *executionContext, field graphql.
 	return nil, fmt.Errorf("no field named %q was found under type Point", field.Name)
 }
 
+func childFields_Position(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "value":
+		return fieldContext_Position_value(ctx, ec, field)
+	case "citations":
+		return fieldContext_Position_citations(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Position", field.Name)
+}
+
 func childFields_Product(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "id":
@@ -5738,6 +6777,56 @@ func childFields_ProductEdge(ctx context.Context, ec *executionContext, field gr
 		return fieldContext_ProductEdge_node(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type ProductEdge", field.Name)
+}
+
+func childFields_PutEntityPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "entity":
+		return fieldContext_PutEntityPayload_entity(ctx, ec, field)
+	case "write":
+		return fieldContext_PutEntityPayload_write(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PutEntityPayload", field.Name)
+}
+
+func childFields_PutMetricPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "metric":
+		return fieldContext_PutMetricPayload_metric(ctx, ec, field)
+	case "write":
+		return fieldContext_PutMetricPayload_write(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PutMetricPayload", field.Name)
+}
+
+func childFields_PutObservationPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "observation":
+		return fieldContext_PutObservationPayload_observation(ctx, ec, field)
+	case "write":
+		return fieldContext_PutObservationPayload_write(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PutObservationPayload", field.Name)
+}
+
+func childFields_PutRelationPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "relation":
+		return fieldContext_PutRelationPayload_relation(ctx, ec, field)
+	case "write":
+		return fieldContext_PutRelationPayload_write(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PutRelationPayload", field.Name)
+}
+
+func childFields_PutSourcePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "source":
+		return fieldContext_PutSourcePayload_source(ctx, ec, field)
+	case "write":
+		return fieldContext_PutSourcePayload_write(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type PutSourcePayload", field.Name)
 }
 
 func childFields_Ranked(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5796,6 +6885,30 @@ func childFields_RelationEdge(ctx context.Context, ec *executionContext, field g
 		return fieldContext_RelationEdge_certainty(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type RelationEdge", field.Name)
+}
+
+func childFields_RetractPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "claims":
+		return fieldContext_RetractPayload_claims(ctx, ec, field)
+	case "write":
+		return fieldContext_RetractPayload_write(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type RetractPayload", field.Name)
+}
+
+func childFields_Retraction(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "revision":
+		return fieldContext_Retraction_revision(ctx, ec, field)
+	case "at":
+		return fieldContext_Retraction_at(ctx, ec, field)
+	case "by":
+		return fieldContext_Retraction_by(ctx, ec, field)
+	case "reason":
+		return fieldContext_Retraction_reason(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Retraction", field.Name)
 }
 
 func childFields_Role(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -5980,6 +7093,44 @@ func childFields_TraversalEdge(ctx context.Context, ec *executionContext, field 
 		return fieldContext_TraversalEdge_path(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type TraversalEdge", field.Name)
+}
+
+func childFields_WritePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "sources":
+		return fieldContext_WritePayload_sources(ctx, ec, field)
+	case "metrics":
+		return fieldContext_WritePayload_metrics(ctx, ec, field)
+	case "entities":
+		return fieldContext_WritePayload_entities(ctx, ec, field)
+	case "relations":
+		return fieldContext_WritePayload_relations(ctx, ec, field)
+	case "observations":
+		return fieldContext_WritePayload_observations(ctx, ec, field)
+	case "retracted":
+		return fieldContext_WritePayload_retracted(ctx, ec, field)
+	case "write":
+		return fieldContext_WritePayload_write(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WritePayload", field.Name)
+}
+
+func childFields_WriteReport(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "revision":
+		return fieldContext_WriteReport_revision(ctx, ec, field)
+	case "replayed":
+		return fieldContext_WriteReport_replayed(ctx, ec, field)
+	case "recorded":
+		return fieldContext_WriteReport_recorded(ctx, ec, field)
+	case "known":
+		return fieldContext_WriteReport_known(ctx, ec, field)
+	case "retracted":
+		return fieldContext_WriteReport_retracted(ctx, ec, field)
+	case "claims":
+		return fieldContext_WriteReport_claims(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type WriteReport", field.Name)
 }
 
 func childFields___Directive(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -34,6 +34,15 @@ type CompanyResolver interface {
 	Products(ctx context.Context, obj *model.Company, first *int, after *string, last *int, before *string) (*model.Connection[*model.ProductEdge, *model.Product], error)
 	People(ctx context.Context, obj *model.Company, asOf *kg.PartialDate, first *int, after *string, last *int, before *string) (*model.Connection[*model.RoleEdge, model.Entity], error)
 }
+type MutationResolver interface {
+	PutEntity(ctx context.Context, input PutEntityInput) (*PutEntityPayload, error)
+	PutRelation(ctx context.Context, input PutRelationInput) (*PutRelationPayload, error)
+	PutObservation(ctx context.Context, input PutObservationInput) (*PutObservationPayload, error)
+	PutSource(ctx context.Context, input PutSourceInput) (*PutSourcePayload, error)
+	PutMetric(ctx context.Context, input PutMetricInput) (*PutMetricPayload, error)
+	Retract(ctx context.Context, input RetractInput) (*RetractPayload, error)
+	Write(ctx context.Context, input WriteInput) (*WritePayload, error)
+}
 type PersonResolver interface {
 	Roles(ctx context.Context, obj *model.Person, asOf *kg.PartialDate, first *int, after *string, last *int, before *string) (*model.Connection[*model.RoleEdge, model.Entity], error)
 }
@@ -62,6 +71,8 @@ type QueryResolver interface {
 	Conflicts(ctx context.Context, about *model.EntityKey) ([]*model.Conflict, error)
 	Sources(ctx context.Context) ([]*model.Source, error)
 	Metrics(ctx context.Context) ([]*kg.Metric, error)
+	History(ctx context.Context, of kg.ID, first *int, after *string) (*model.Connection[*model.HistoryEdge, *model.HistoryEntry], error)
+	Revision(ctx context.Context) (int, error)
 }
 
 // endregion ************************** generated!.gotpl **************************
@@ -1188,6 +1199,104 @@ func field_Event_series_args(ctx context.Context, ec *executionContext, rawArgs 
 	return args, nil
 }
 
+func field_Mutation_putEntity_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (PutEntityInput, error) {
+			return unmarshalNPutEntityInput2keiretsuᚋgraphᚋgeneratedᚐPutEntityInput(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func field_Mutation_putMetric_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (PutMetricInput, error) {
+			return unmarshalNPutMetricInput2keiretsuᚋgraphᚋgeneratedᚐPutMetricInput(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func field_Mutation_putObservation_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (PutObservationInput, error) {
+			return unmarshalNPutObservationInput2keiretsuᚋgraphᚋgeneratedᚐPutObservationInput(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func field_Mutation_putRelation_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (PutRelationInput, error) {
+			return unmarshalNPutRelationInput2keiretsuᚋgraphᚋgeneratedᚐPutRelationInput(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func field_Mutation_putSource_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (PutSourceInput, error) {
+			return unmarshalNPutSourceInput2keiretsuᚋgraphᚋgeneratedᚐPutSourceInput(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func field_Mutation_retract_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (RetractInput, error) {
+			return unmarshalNRetractInput2keiretsuᚋgraphᚋgeneratedᚐRetractInput(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
+func field_Mutation_write_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "input",
+		func(ctx context.Context, v any) (WriteInput, error) {
+			return unmarshalNWriteInput2keiretsuᚋgraphᚋgeneratedᚐWriteInput(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["input"] = arg0
+	return args, nil
+}
+
 func field_Organization_name_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
 	var err error
 	args := map[string]any{}
@@ -2271,6 +2380,36 @@ func field_Query_entity_args(ctx context.Context, ec *executionContext, rawArgs 
 		return nil, err
 	}
 	args["by"] = arg0
+	return args, nil
+}
+
+func field_Query_history_args(ctx context.Context, ec *executionContext, rawArgs map[string]any) (map[string]any, error) {
+	var err error
+	args := map[string]any{}
+	arg0, err := graphql.ProcessArgField(ctx, rawArgs, "of",
+		func(ctx context.Context, v any) (kg.ID, error) {
+			return unmarshalNID2keiretsuᚋinternalᚋkgᚐID(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["of"] = arg0
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+		func(ctx context.Context, v any) (*string, error) {
+			return unmarshalOString2ᚖstring(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["after"] = arg2
 	return args, nil
 }
 
@@ -4353,6 +4492,29 @@ func fieldContext_ChangeEdge_node(_ context.Context, ec *executionContext, field
 	return fc, nil
 }
 
+func _Citation_claim(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Citation) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Citation_claim(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Claim, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v kg.ID) graphql.Marshaler {
+			return marshalNID2keiretsuᚋinternalᚋkgᚐID(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Citation_claim(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Citation", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
 func _Citation_source(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Citation) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -4440,16 +4602,39 @@ func fieldContext_Citation_attributedTo(_ context.Context, ec *executionContext,
 	return fc, nil
 }
 
-func _Claim_value(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Claim) (ret graphql.Marshaler) {
+func _Claim_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Claim) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return fieldContext_Claim_value(ctx, ec, field)
+			return fieldContext_Claim_id(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Value, nil
+			return obj.ID, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v kg.ID) graphql.Marshaler {
+			return marshalNID2keiretsuᚋinternalᚋkgᚐID(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Claim_id(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Claim", field, false, false, errors.New("field of type ID does not have child fields"))
+}
+
+func _Claim_summary(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Claim) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Claim_summary(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Summary(), nil
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
@@ -4459,30 +4644,62 @@ func _Claim_value(ctx context.Context, ec *executionContext, field graphql.Colle
 		true,
 	)
 }
-func fieldContext_Claim_value(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
-	return graphql.NewScalarFieldContext("Claim", field, false, false, errors.New("field of type String does not have child fields"))
+func fieldContext_Claim_summary(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Claim", field, true, false, errors.New("field of type String does not have child fields"))
 }
 
-func _Claim_citations(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Claim) (ret graphql.Marshaler) {
+func _Claim_about(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Claim) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
 		ec.OperationContext,
 		field,
 		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return fieldContext_Claim_citations(ctx, ec, field)
+			return fieldContext_Claim_about(ctx, ec, field)
 		},
 		func(ctx context.Context) (any, error) {
-			return obj.Citations(), nil
+			return obj.About(ctx)
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*model.Citation) graphql.Marshaler {
-			return marshalNCitation2ᚕᚖkeiretsuᚋgraphᚋmodelᚐCitationᚄ(ctx, ec, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Entity) graphql.Marshaler {
+			return marshalNEntity2ᚕkeiretsuᚋgraphᚋmodelᚐEntityᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
 	)
 }
-func fieldContext_Claim_citations(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+func fieldContext_Claim_about(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Claim",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
+func _Claim_citation(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Claim) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Claim_citation(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Citation(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Citation) graphql.Marshaler {
+			return marshalNCitation2ᚖkeiretsuᚋgraphᚋmodelᚐCitation(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Claim_citation(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	fc = &graphql.FieldContext{
 		Object:     "Claim",
 		Field:      field,
@@ -4490,6 +4707,162 @@ func fieldContext_Claim_citations(_ context.Context, ec *executionContext, field
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return childFields_Citation(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Claim_note(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Claim) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Claim_note(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Note(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Claim_note(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Claim", field, true, false, errors.New("field of type String does not have child fields"))
+}
+
+func _Claim_fact(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Claim) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Claim_fact(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Fact(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Node) graphql.Marshaler {
+			return marshalONode2keiretsuᚋgraphᚋmodelᚐNode(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Claim_fact(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Claim",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
+func _Claim_revision(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Claim) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Claim_revision(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Revision(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Claim_revision(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Claim", field, true, false, errors.New("field of type Int does not have child fields"))
+}
+
+func _Claim_recordedAt(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Claim) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Claim_recordedAt(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RecordedAt(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Claim_recordedAt(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Claim", field, true, false, errors.New("field of type DateTime does not have child fields"))
+}
+
+func _Claim_recordedBy(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Claim) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Claim_recordedBy(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.RecordedBy(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Claim_recordedBy(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Claim", field, true, false, errors.New("field of type String does not have child fields"))
+}
+
+func _Claim_retraction(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Claim) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Claim_retraction(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Retraction(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Retraction) graphql.Marshaler {
+			return marshalORetraction2ᚖkeiretsuᚋgraphᚋmodelᚐRetraction(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Claim_retraction(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Claim",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Retraction(ctx, ec, field)
 		},
 	}
 	return fc, nil
@@ -5916,8 +6289,8 @@ func _Conflict_claims(ctx context.Context, ec *executionContext, field graphql.C
 			return obj.Claims(), nil
 		},
 		nil,
-		func(ctx context.Context, selections ast.SelectionSet, v []*model.Claim) graphql.Marshaler {
-			return marshalNClaim2ᚕᚖkeiretsuᚋgraphᚋmodelᚐClaimᚄ(ctx, ec, selections, v)
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Position) graphql.Marshaler {
+			return marshalNPosition2ᚕᚖkeiretsuᚋgraphᚋmodelᚐPositionᚄ(ctx, ec, selections, v)
 		},
 		true,
 		true,
@@ -5930,7 +6303,7 @@ func fieldContext_Conflict_claims(_ context.Context, ec *executionContext, field
 		IsMethod:   true,
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
-			return childFields_Claim(ctx, ec, field)
+			return childFields_Position(ctx, ec, field)
 		},
 	}
 	return fc, nil
@@ -6455,6 +6828,359 @@ func fieldContext_Event_conflicts(_ context.Context, ec *executionContext, field
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return childFields_Conflict(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _HistoryConnection_edges(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Connection[*model.HistoryEdge, *model.HistoryEntry]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_HistoryConnection_edges(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Edges, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.HistoryEdge) graphql.Marshaler {
+			return marshalNHistoryEdge2ᚕᚖkeiretsuᚋgraphᚋmodelᚐEdgeᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_HistoryConnection_edges(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "HistoryConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_HistoryEdge(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _HistoryConnection_nodes(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Connection[*model.HistoryEdge, *model.HistoryEntry]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_HistoryConnection_nodes(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Nodes, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.HistoryEntry) graphql.Marshaler {
+			return marshalNHistoryEntry2ᚕᚖkeiretsuᚋgraphᚋmodelᚐHistoryEntryᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_HistoryConnection_nodes(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "HistoryConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_HistoryEntry(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _HistoryConnection_pageInfo(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Connection[*model.HistoryEdge, *model.HistoryEntry]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_HistoryConnection_pageInfo(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.PageInfo, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.PageInfo) graphql.Marshaler {
+			return marshalNPageInfo2ᚖkeiretsuᚋgraphᚋmodelᚐPageInfo(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_HistoryConnection_pageInfo(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "HistoryConnection",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PageInfo(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _HistoryConnection_totalCount(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Connection[*model.HistoryEdge, *model.HistoryEntry]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_HistoryConnection_totalCount(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.TotalCount(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_HistoryConnection_totalCount(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HistoryConnection", field, true, false, errors.New("field of type Int does not have child fields"))
+}
+
+func _HistoryEdge_cursor(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Edge[*model.HistoryEntry]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_HistoryEdge_cursor(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Cursor, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_HistoryEdge_cursor(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HistoryEdge", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func _HistoryEdge_node(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Edge[*model.HistoryEntry]) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_HistoryEdge_node(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Node, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.HistoryEntry) graphql.Marshaler {
+			return marshalNHistoryEntry2ᚖkeiretsuᚋgraphᚋmodelᚐHistoryEntry(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_HistoryEdge_node(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "HistoryEdge",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_HistoryEntry(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _HistoryEntry_revision(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.HistoryEntry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_HistoryEntry_revision(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Revision(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_HistoryEntry_revision(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HistoryEntry", field, true, false, errors.New("field of type Int does not have child fields"))
+}
+
+func _HistoryEntry_at(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.HistoryEntry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_HistoryEntry_at(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.At(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *time.Time) graphql.Marshaler {
+			return marshalODateTime2ᚖtimeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_HistoryEntry_at(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HistoryEntry", field, true, false, errors.New("field of type DateTime does not have child fields"))
+}
+
+func _HistoryEntry_by(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.HistoryEntry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_HistoryEntry_by(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.By(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_HistoryEntry_by(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HistoryEntry", field, true, false, errors.New("field of type String does not have child fields"))
+}
+
+func _HistoryEntry_action(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.HistoryEntry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_HistoryEntry_action(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Action, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v kg.Action) graphql.Marshaler {
+			return marshalNHistoryAction2keiretsuᚋinternalᚋkgᚐAction(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_HistoryEntry_action(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HistoryEntry", field, false, false, errors.New("field of type HistoryAction does not have child fields"))
+}
+
+func _HistoryEntry_reason(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.HistoryEntry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_HistoryEntry_reason(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reason(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_HistoryEntry_reason(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("HistoryEntry", field, true, false, errors.New("field of type String does not have child fields"))
+}
+
+func _HistoryEntry_claim(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.HistoryEntry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_HistoryEntry_claim(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Claim(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Claim) graphql.Marshaler {
+			return marshalOClaim2ᚖkeiretsuᚋgraphᚋmodelᚐClaim(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_HistoryEntry_claim(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "HistoryEntry",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Claim(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _HistoryEntry_source(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.HistoryEntry) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_HistoryEntry_source(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Source(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Source) graphql.Marshaler {
+			return marshalOSource2ᚖkeiretsuᚋgraphᚋmodelᚐSource(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_HistoryEntry_source(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "HistoryEntry",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Source(ctx, ec, field)
 		},
 	}
 	return fc, nil
@@ -7591,6 +8317,314 @@ func _MoneySum_count(ctx context.Context, ec *executionContext, field graphql.Co
 }
 func fieldContext_MoneySum_count(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("MoneySum", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func _Mutation_putEntity(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_putEntity(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().PutEntity(ctx, fc.Args["input"].(PutEntityInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *PutEntityPayload) graphql.Marshaler {
+			return marshalNPutEntityPayload2ᚖkeiretsuᚋgraphᚋgeneratedᚐPutEntityPayload(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Mutation_putEntity(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PutEntityPayload(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_putEntity_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Mutation_putRelation(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_putRelation(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().PutRelation(ctx, fc.Args["input"].(PutRelationInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *PutRelationPayload) graphql.Marshaler {
+			return marshalNPutRelationPayload2ᚖkeiretsuᚋgraphᚋgeneratedᚐPutRelationPayload(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Mutation_putRelation(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PutRelationPayload(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_putRelation_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Mutation_putObservation(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_putObservation(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().PutObservation(ctx, fc.Args["input"].(PutObservationInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *PutObservationPayload) graphql.Marshaler {
+			return marshalNPutObservationPayload2ᚖkeiretsuᚋgraphᚋgeneratedᚐPutObservationPayload(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Mutation_putObservation(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PutObservationPayload(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_putObservation_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Mutation_putSource(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_putSource(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().PutSource(ctx, fc.Args["input"].(PutSourceInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *PutSourcePayload) graphql.Marshaler {
+			return marshalNPutSourcePayload2ᚖkeiretsuᚋgraphᚋgeneratedᚐPutSourcePayload(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Mutation_putSource(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PutSourcePayload(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_putSource_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Mutation_putMetric(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_putMetric(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().PutMetric(ctx, fc.Args["input"].(PutMetricInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *PutMetricPayload) graphql.Marshaler {
+			return marshalNPutMetricPayload2ᚖkeiretsuᚋgraphᚋgeneratedᚐPutMetricPayload(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Mutation_putMetric(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_PutMetricPayload(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_putMetric_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Mutation_retract(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_retract(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().Retract(ctx, fc.Args["input"].(RetractInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *RetractPayload) graphql.Marshaler {
+			return marshalNRetractPayload2ᚖkeiretsuᚋgraphᚋgeneratedᚐRetractPayload(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Mutation_retract(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_RetractPayload(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_retract_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Mutation_write(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Mutation_write(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Mutation().Write(ctx, fc.Args["input"].(WriteInput))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *WritePayload) graphql.Marshaler {
+			return marshalNWritePayload2ᚖkeiretsuᚋgraphᚋgeneratedᚐWritePayload(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Mutation_write(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Mutation",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_WritePayload(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Mutation_write_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
 }
 
 func _Name_text(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Name) (ret graphql.Marshaler) {
@@ -10947,6 +11981,61 @@ func fieldContext_Point_alternatives(_ context.Context, ec *executionContext, fi
 	return fc, nil
 }
 
+func _Position_value(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Position) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Position_value(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Value, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Position_value(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Position", field, false, false, errors.New("field of type String does not have child fields"))
+}
+
+func _Position_citations(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Position) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Position_citations(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Citations(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Citation) graphql.Marshaler {
+			return marshalNCitation2ᚕᚖkeiretsuᚋgraphᚋmodelᚐCitationᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Position_citations(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Position",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Citation(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
 func _Product_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Product) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -11510,6 +12599,326 @@ func fieldContext_ProductEdge_node(_ context.Context, ec *executionContext, fiel
 		IsResolver: false,
 		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
 			return childFields_Product(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _PutEntityPayload_entity(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *PutEntityPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PutEntityPayload_entity(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Entity, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Entity) graphql.Marshaler {
+			return marshalOEntity2keiretsuᚋgraphᚋmodelᚐEntity(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_PutEntityPayload_entity(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PutEntityPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
+func _PutEntityPayload_write(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *PutEntityPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PutEntityPayload_write(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Write, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v WriteReport) graphql.Marshaler {
+			return marshalNWriteReport2keiretsuᚋgraphᚋgeneratedᚐWriteReport(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PutEntityPayload_write(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PutEntityPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_WriteReport(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _PutMetricPayload_metric(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *PutMetricPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PutMetricPayload_metric(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Metric, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v kg.Metric) graphql.Marshaler {
+			return marshalNMetric2keiretsuᚋinternalᚋkgᚐMetric(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PutMetricPayload_metric(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PutMetricPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Metric(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _PutMetricPayload_write(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *PutMetricPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PutMetricPayload_write(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Write, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v WriteReport) graphql.Marshaler {
+			return marshalNWriteReport2keiretsuᚋgraphᚋgeneratedᚐWriteReport(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PutMetricPayload_write(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PutMetricPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_WriteReport(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _PutObservationPayload_observation(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *PutObservationPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PutObservationPayload_observation(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Observation, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Observation) graphql.Marshaler {
+			return marshalOObservation2ᚖkeiretsuᚋgraphᚋmodelᚐObservation(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_PutObservationPayload_observation(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PutObservationPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Observation(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _PutObservationPayload_write(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *PutObservationPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PutObservationPayload_write(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Write, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v WriteReport) graphql.Marshaler {
+			return marshalNWriteReport2keiretsuᚋgraphᚋgeneratedᚐWriteReport(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PutObservationPayload_write(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PutObservationPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_WriteReport(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _PutRelationPayload_relation(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *PutRelationPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PutRelationPayload_relation(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Relation, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Relation) graphql.Marshaler {
+			return marshalORelation2keiretsuᚋgraphᚋmodelᚐRelation(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_PutRelationPayload_relation(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PutRelationPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
+func _PutRelationPayload_write(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *PutRelationPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PutRelationPayload_write(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Write, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v WriteReport) graphql.Marshaler {
+			return marshalNWriteReport2keiretsuᚋgraphᚋgeneratedᚐWriteReport(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PutRelationPayload_write(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PutRelationPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_WriteReport(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _PutSourcePayload_source(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *PutSourcePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PutSourcePayload_source(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Source, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v model.Source) graphql.Marshaler {
+			return marshalNSource2keiretsuᚋgraphᚋmodelᚐSource(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PutSourcePayload_source(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PutSourcePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Source(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _PutSourcePayload_write(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *PutSourcePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_PutSourcePayload_write(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Write, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v WriteReport) graphql.Marshaler {
+			return marshalNWriteReport2keiretsuᚋgraphᚋgeneratedᚐWriteReport(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_PutSourcePayload_write(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "PutSourcePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_WriteReport(ctx, ec, field)
 		},
 	}
 	return fc, nil
@@ -12415,6 +13824,73 @@ func fieldContext_Query_metrics(_ context.Context, ec *executionContext, field g
 	return fc, nil
 }
 
+func _Query_history(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Query_history(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			fc := graphql.GetFieldContext(ctx)
+			return ec.Resolvers.Query().History(ctx, fc.Args["of"].(kg.ID), fc.Args["first"].(*int), fc.Args["after"].(*string))
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *model.Connection[*model.HistoryEdge, *model.HistoryEntry]) graphql.Marshaler {
+			return marshalOHistoryConnection2ᚖkeiretsuᚋgraphᚋmodelᚐConnection(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Query_history(ctx context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "Query",
+		Field:      field,
+		IsMethod:   true,
+		IsResolver: true,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_HistoryConnection(ctx, ec, field)
+		},
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			err = ec.Recover(ctx, r)
+			ec.Error(ctx, err)
+		}
+	}()
+	ctx = graphql.WithFieldContext(ctx, fc)
+	if fc.Args, err = field_Query_history_args(ctx, ec, field.ArgumentMap(ec.Variables)); err != nil {
+		ec.Error(ctx, err)
+		return fc, err
+	}
+	return fc, nil
+}
+
+func _Query_revision(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Query_revision(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return ec.Resolvers.Query().Revision(ctx)
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Query_revision(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Query", field, true, true, errors.New("field of type Int does not have child fields"))
+}
+
 func _Query___type(ctx context.Context, ec *executionContext, field graphql.CollectedField) (ret graphql.Marshaler) {
 	return graphql.ResolveField(
 		ctx,
@@ -12970,6 +14446,162 @@ func _RelationEdge_certainty(ctx context.Context, ec *executionContext, field gr
 }
 func fieldContext_RelationEdge_certainty(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
 	return graphql.NewScalarFieldContext("RelationEdge", field, false, false, errors.New("field of type Certainty does not have child fields"))
+}
+
+func _RetractPayload_claims(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *RetractPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_RetractPayload_claims(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Claims, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Claim) graphql.Marshaler {
+			return marshalNClaim2ᚕᚖkeiretsuᚋgraphᚋmodelᚐClaimᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_RetractPayload_claims(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RetractPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Claim(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _RetractPayload_write(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *RetractPayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_RetractPayload_write(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Write, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v WriteReport) graphql.Marshaler {
+			return marshalNWriteReport2keiretsuᚋgraphᚋgeneratedᚐWriteReport(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_RetractPayload_write(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "RetractPayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_WriteReport(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _Retraction_revision(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Retraction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Retraction_revision(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Revision(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Retraction_revision(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Retraction", field, true, false, errors.New("field of type Int does not have child fields"))
+}
+
+func _Retraction_at(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Retraction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Retraction_at(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.At, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v time.Time) graphql.Marshaler {
+			return marshalNDateTime2timeᚐTime(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Retraction_at(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Retraction", field, false, false, errors.New("field of type DateTime does not have child fields"))
+}
+
+func _Retraction_by(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Retraction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Retraction_by(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.By(), nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v *string) graphql.Marshaler {
+			return marshalOString2ᚖstring(ctx, ec, selections, v)
+		},
+		true,
+		false,
+	)
+}
+func fieldContext_Retraction_by(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Retraction", field, true, false, errors.New("field of type String does not have child fields"))
+}
+
+func _Retraction_reason(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Retraction) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_Retraction_reason(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Reason, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v string) graphql.Marshaler {
+			return marshalNString2string(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_Retraction_reason(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("Retraction", field, false, false, errors.New("field of type String does not have child fields"))
 }
 
 func _Role_id(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *model.Role) (ret graphql.Marshaler) {
@@ -15236,9 +16868,533 @@ func fieldContext_Work_conflicts(_ context.Context, ec *executionContext, field 
 	return fc, nil
 }
 
+func _WritePayload_sources(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *WritePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_WritePayload_sources(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Sources, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Source) graphql.Marshaler {
+			return marshalNSource2ᚕᚖkeiretsuᚋgraphᚋmodelᚐSourceᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_WritePayload_sources(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "WritePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Source(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _WritePayload_metrics(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *WritePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_WritePayload_metrics(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Metrics, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*kg.Metric) graphql.Marshaler {
+			return marshalNMetric2ᚕᚖkeiretsuᚋinternalᚋkgᚐMetricᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_WritePayload_metrics(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "WritePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Metric(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _WritePayload_entities(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *WritePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_WritePayload_entities(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Entities, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Entity) graphql.Marshaler {
+			return marshalNEntity2ᚕkeiretsuᚋgraphᚋmodelᚐEntity(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_WritePayload_entities(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "WritePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
+func _WritePayload_relations(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *WritePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_WritePayload_relations(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Relations, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []model.Relation) graphql.Marshaler {
+			return marshalNRelation2ᚕkeiretsuᚋgraphᚋmodelᚐRelation(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_WritePayload_relations(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "WritePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return nil, errors.New("FieldContext.Child cannot be called on type INTERFACE")
+		},
+	}
+	return fc, nil
+}
+
+func _WritePayload_observations(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *WritePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_WritePayload_observations(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Observations, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Observation) graphql.Marshaler {
+			return marshalNObservation2ᚕᚖkeiretsuᚋgraphᚋmodelᚐObservation(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_WritePayload_observations(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "WritePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Observation(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _WritePayload_retracted(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *WritePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_WritePayload_retracted(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Retracted, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Claim) graphql.Marshaler {
+			return marshalNClaim2ᚕᚖkeiretsuᚋgraphᚋmodelᚐClaimᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_WritePayload_retracted(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "WritePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Claim(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _WritePayload_write(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *WritePayload) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_WritePayload_write(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Write, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v WriteReport) graphql.Marshaler {
+			return marshalNWriteReport2keiretsuᚋgraphᚋgeneratedᚐWriteReport(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_WritePayload_write(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "WritePayload",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_WriteReport(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
+func _WriteReport_revision(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *WriteReport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_WriteReport_revision(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Revision, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_WriteReport_revision(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("WriteReport", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func _WriteReport_replayed(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *WriteReport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_WriteReport_replayed(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Replayed, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v bool) graphql.Marshaler {
+			return marshalNBoolean2bool(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_WriteReport_replayed(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("WriteReport", field, false, false, errors.New("field of type Boolean does not have child fields"))
+}
+
+func _WriteReport_recorded(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *WriteReport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_WriteReport_recorded(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Recorded, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_WriteReport_recorded(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("WriteReport", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func _WriteReport_known(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *WriteReport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_WriteReport_known(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Known, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_WriteReport_known(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("WriteReport", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func _WriteReport_retracted(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *WriteReport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_WriteReport_retracted(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Retracted, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v int) graphql.Marshaler {
+			return marshalNInt2int(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_WriteReport_retracted(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	return graphql.NewScalarFieldContext("WriteReport", field, false, false, errors.New("field of type Int does not have child fields"))
+}
+
+func _WriteReport_claims(ctx context.Context, ec *executionContext, field graphql.CollectedField, obj *WriteReport) (ret graphql.Marshaler) {
+	return graphql.ResolveField(
+		ctx,
+		ec.OperationContext,
+		field,
+		func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return fieldContext_WriteReport_claims(ctx, ec, field)
+		},
+		func(ctx context.Context) (any, error) {
+			return obj.Claims, nil
+		},
+		nil,
+		func(ctx context.Context, selections ast.SelectionSet, v []*model.Claim) graphql.Marshaler {
+			return marshalNClaim2ᚕᚖkeiretsuᚋgraphᚋmodelᚐClaimᚄ(ctx, ec, selections, v)
+		},
+		true,
+		true,
+	)
+}
+func fieldContext_WriteReport_claims(_ context.Context, ec *executionContext, field graphql.CollectedField) (fc *graphql.FieldContext, err error) {
+	fc = &graphql.FieldContext{
+		Object:     "WriteReport",
+		Field:      field,
+		IsMethod:   false,
+		IsResolver: false,
+		Child: func(ctx context.Context, field graphql.CollectedField) (*graphql.FieldContext, error) {
+			return childFields_Claim(ctx, ec, field)
+		},
+	}
+	return fc, nil
+}
+
 // endregion **************************** field.gotpl *****************************
 
 // region    **************************** input.gotpl *****************************
+
+func unmarshalInputAttributeInput(ctx context.Context, ec *executionContext, obj any) (model.AttributeInput, error) {
+	var it model.AttributeInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"key", "value"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "key":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("key"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Key = data
+		case "value":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("value"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Value = data
+		}
+	}
+	return it, nil
+}
+
+func unmarshalInputCitationInput(ctx context.Context, ec *executionContext, obj any) (model.CitationInput, error) {
+	var it model.CitationInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"source", "locator", "attributedTo"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "source":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("source"))
+			data, err := unmarshalNID2keiretsuᚋinternalᚋkgᚐID(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Source = data
+		case "locator":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("locator"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Locator = data
+		case "attributedTo":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("attributedTo"))
+			data, err := unmarshalOID2ᚖkeiretsuᚋinternalᚋkgᚐID(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.AttributedTo = data
+		}
+	}
+	return it, nil
+}
+
+func unmarshalInputEntityInput(ctx context.Context, ec *executionContext, obj any) (model.EntityInput, error) {
+	var it model.EntityInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "kind", "names", "identifiers", "fiscalYearEnd", "citation", "note"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := unmarshalNID2keiretsuᚋinternalᚋkgᚐID(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "kind":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("kind"))
+			data, err := unmarshalNEntityKind2keiretsuᚋinternalᚋkgᚐEntityKind(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Kind = data
+		case "names":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("names"))
+			data, err := unmarshalONameInput2ᚕᚖkeiretsuᚋgraphᚋmodelᚐNameInputᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Names = data
+		case "identifiers":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("identifiers"))
+			data, err := unmarshalOIdentifierInput2ᚕᚖkeiretsuᚋgraphᚋmodelᚐIdentifierInputᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Identifiers = data
+		case "fiscalYearEnd":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("fiscalYearEnd"))
+			data, err := unmarshalOPartialDate2ᚖkeiretsuᚋgraphᚋmodelᚐDateText(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.FiscalYearEnd = data
+		case "citation":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("citation"))
+			data, err := unmarshalNCitationInput2ᚖkeiretsuᚋgraphᚋmodelᚐCitationInput(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Citation = data
+		case "note":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("note"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Note = data
+		}
+	}
+	return it, nil
+}
 
 func unmarshalInputEntityKey(ctx context.Context, ec *executionContext, obj any) (model.EntityKey, error) {
 	var it model.EntityKey
@@ -15321,6 +17477,832 @@ func unmarshalInputIdentifierInput(ctx context.Context, ec *executionContext, ob
 	return it, nil
 }
 
+func unmarshalInputMetricInput(ctx context.Context, ec *executionContext, obj any) (model.MetricInput, error) {
+	var it model.MetricInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["addsOverTime"]; !present {
+		asMap["addsOverTime"] = false
+	}
+	if _, present := asMap["addsOverParts"]; !present {
+		asMap["addsOverParts"] = false
+	}
+
+	fieldsInOrder := [...]string{"name", "definition", "unit", "addsOverTime", "addsOverParts", "sameAs"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "name":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("name"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Name = data
+		case "definition":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("definition"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Definition = data
+		case "unit":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("unit"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Unit = data
+		case "addsOverTime":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("addsOverTime"))
+			data, err := unmarshalOBoolean2ᚖbool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.AddsOverTime = data
+		case "addsOverParts":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("addsOverParts"))
+			data, err := unmarshalOBoolean2ᚖbool(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.AddsOverParts = data
+		case "sameAs":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("sameAs"))
+			data, err := unmarshalOString2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.SameAs = data
+		}
+	}
+	return it, nil
+}
+
+func unmarshalInputMoneyInput(ctx context.Context, ec *executionContext, obj any) (model.MoneyInput, error) {
+	var it model.MoneyInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"amount", "currency"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "amount":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("amount"))
+			data, err := unmarshalNFloat2float64(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Amount = data
+		case "currency":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("currency"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Currency = data
+		}
+	}
+	return it, nil
+}
+
+func unmarshalInputNameInput(ctx context.Context, ec *executionContext, obj any) (model.NameInput, error) {
+	var it model.NameInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"text", "lang", "kind"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "text":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("text"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Text = data
+		case "lang":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("lang"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Lang = data
+		case "kind":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("kind"))
+			data, err := unmarshalONameKind2ᚖkeiretsuᚋinternalᚋkgᚐNameKind(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Kind = data
+		}
+	}
+	return it, nil
+}
+
+func unmarshalInputObservationInput(ctx context.Context, ec *executionContext, obj any) (model.ObservationInput, error) {
+	var it model.ObservationInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	if _, present := asMap["qualifier"]; !present {
+		asMap["qualifier"] = "EXACTLY"
+	}
+	if _, present := asMap["nature"]; !present {
+		asMap["nature"] = "ACTUAL"
+	}
+
+	fieldsInOrder := [...]string{"subject", "metric", "value", "date", "unit", "qualifier", "nature", "period", "label", "scope", "dimensions", "citation", "note"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "subject":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("subject"))
+			data, err := unmarshalNID2keiretsuᚋinternalᚋkgᚐID(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Subject = data
+		case "metric":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("metric"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Metric = data
+		case "value":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("value"))
+			data, err := unmarshalOFloat2ᚖfloat64(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Value = data
+		case "date":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("date"))
+			data, err := unmarshalOPartialDate2ᚖkeiretsuᚋgraphᚋmodelᚐDateText(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Date = data
+		case "unit":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("unit"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Unit = data
+		case "qualifier":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("qualifier"))
+			data, err := unmarshalOQualifier2ᚖkeiretsuᚋinternalᚋkgᚐQualifier(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Qualifier = data
+		case "nature":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("nature"))
+			data, err := unmarshalONature2ᚖkeiretsuᚋinternalᚋkgᚐNature(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Nature = data
+		case "period":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("period"))
+			data, err := unmarshalOPeriod2ᚖkeiretsuᚋgraphᚋmodelᚐPeriodText(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Period = data
+		case "label":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("label"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Label = data
+		case "scope":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("scope"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Scope = data
+		case "dimensions":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("dimensions"))
+			data, err := unmarshalOAttributeInput2ᚕᚖkeiretsuᚋgraphᚋmodelᚐAttributeInputᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Dimensions = data
+		case "citation":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("citation"))
+			data, err := unmarshalNCitationInput2ᚖkeiretsuᚋgraphᚋmodelᚐCitationInput(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Citation = data
+		case "note":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("note"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Note = data
+		}
+	}
+	return it, nil
+}
+
+func unmarshalInputPutEntityInput(ctx context.Context, ec *executionContext, obj any) (PutEntityInput, error) {
+	var it PutEntityInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"key", "ifUnchangedSince", "entity"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "key":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("key"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Key = data
+		case "ifUnchangedSince":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ifUnchangedSince"))
+			data, err := unmarshalOInt2ᚖint(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.IfUnchangedSince = data
+		case "entity":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("entity"))
+			data, err := unmarshalNEntityInput2keiretsuᚋgraphᚋmodelᚐEntityInput(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Entity = data
+		}
+	}
+	return it, nil
+}
+
+func unmarshalInputPutMetricInput(ctx context.Context, ec *executionContext, obj any) (PutMetricInput, error) {
+	var it PutMetricInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"key", "metric"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "key":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("key"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Key = data
+		case "metric":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("metric"))
+			data, err := unmarshalNMetricInput2keiretsuᚋgraphᚋmodelᚐMetricInput(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Metric = data
+		}
+	}
+	return it, nil
+}
+
+func unmarshalInputPutObservationInput(ctx context.Context, ec *executionContext, obj any) (PutObservationInput, error) {
+	var it PutObservationInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"key", "ifUnchangedSince", "observation"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "key":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("key"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Key = data
+		case "ifUnchangedSince":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ifUnchangedSince"))
+			data, err := unmarshalOInt2ᚖint(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.IfUnchangedSince = data
+		case "observation":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("observation"))
+			data, err := unmarshalNObservationInput2keiretsuᚋgraphᚋmodelᚐObservationInput(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Observation = data
+		}
+	}
+	return it, nil
+}
+
+func unmarshalInputPutRelationInput(ctx context.Context, ec *executionContext, obj any) (PutRelationInput, error) {
+	var it PutRelationInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"key", "ifUnchangedSince", "relation"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "key":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("key"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Key = data
+		case "ifUnchangedSince":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ifUnchangedSince"))
+			data, err := unmarshalOInt2ᚖint(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.IfUnchangedSince = data
+		case "relation":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("relation"))
+			data, err := unmarshalNRelationInput2keiretsuᚋgraphᚋmodelᚐRelationInput(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Relation = data
+		}
+	}
+	return it, nil
+}
+
+func unmarshalInputPutSourceInput(ctx context.Context, ec *executionContext, obj any) (PutSourceInput, error) {
+	var it PutSourceInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"key", "ifUnchangedSince", "source"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "key":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("key"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Key = data
+		case "ifUnchangedSince":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ifUnchangedSince"))
+			data, err := unmarshalOInt2ᚖint(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.IfUnchangedSince = data
+		case "source":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("source"))
+			data, err := unmarshalNSourceInput2keiretsuᚋgraphᚋmodelᚐSourceInput(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Source = data
+		}
+	}
+	return it, nil
+}
+
+func unmarshalInputRelationInput(ctx context.Context, ec *executionContext, obj any) (model.RelationInput, error) {
+	var it model.RelationInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"type", "from", "to", "start", "end", "stake", "money", "text", "attributes", "citation", "note"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "type":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("type"))
+			data, err := unmarshalNRelationType2keiretsuᚋinternalᚋkgᚐRelationType(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Type = data
+		case "from":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("from"))
+			data, err := unmarshalNID2keiretsuᚋinternalᚋkgᚐID(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.From = data
+		case "to":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("to"))
+			data, err := unmarshalNID2keiretsuᚋinternalᚋkgᚐID(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.To = data
+		case "start":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("start"))
+			data, err := unmarshalOPartialDate2ᚖkeiretsuᚋgraphᚋmodelᚐDateText(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Start = data
+		case "end":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("end"))
+			data, err := unmarshalOPartialDate2ᚖkeiretsuᚋgraphᚋmodelᚐDateText(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.End = data
+		case "stake":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("stake"))
+			data, err := unmarshalOShareInput2ᚖkeiretsuᚋgraphᚋmodelᚐShareInput(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Stake = data
+		case "money":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("money"))
+			data, err := unmarshalOMoneyInput2ᚖkeiretsuᚋgraphᚋmodelᚐMoneyInput(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Money = data
+		case "text":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("text"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Text = data
+		case "attributes":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("attributes"))
+			data, err := unmarshalOAttributeInput2ᚕᚖkeiretsuᚋgraphᚋmodelᚐAttributeInputᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Attributes = data
+		case "citation":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("citation"))
+			data, err := unmarshalNCitationInput2ᚖkeiretsuᚋgraphᚋmodelᚐCitationInput(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Citation = data
+		case "note":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("note"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Note = data
+		}
+	}
+	return it, nil
+}
+
+func unmarshalInputRetractInput(ctx context.Context, ec *executionContext, obj any) (RetractInput, error) {
+	var it RetractInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"key", "ifUnchangedSince", "retractions"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "key":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("key"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Key = data
+		case "ifUnchangedSince":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ifUnchangedSince"))
+			data, err := unmarshalOInt2ᚖint(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.IfUnchangedSince = data
+		case "retractions":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("retractions"))
+			data, err := unmarshalNRetractionInput2ᚕᚖkeiretsuᚋgraphᚋmodelᚐRetractionInputᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Retractions = data
+		}
+	}
+	return it, nil
+}
+
+func unmarshalInputRetractionInput(ctx context.Context, ec *executionContext, obj any) (model.RetractionInput, error) {
+	var it model.RetractionInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "reason"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := unmarshalNID2keiretsuᚋinternalᚋkgᚐID(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "reason":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("reason"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Reason = data
+		}
+	}
+	return it, nil
+}
+
+func unmarshalInputShareInput(ctx context.Context, ec *executionContext, obj any) (model.ShareInput, error) {
+	var it model.ShareInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"exact", "atLeast", "moreThan", "atMost", "lessThan", "wording"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "exact":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("exact"))
+			data, err := unmarshalOFloat2ᚖfloat64(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Exact = data
+		case "atLeast":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("atLeast"))
+			data, err := unmarshalOFloat2ᚖfloat64(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.AtLeast = data
+		case "moreThan":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("moreThan"))
+			data, err := unmarshalOFloat2ᚖfloat64(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.MoreThan = data
+		case "atMost":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("atMost"))
+			data, err := unmarshalOFloat2ᚖfloat64(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.AtMost = data
+		case "lessThan":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("lessThan"))
+			data, err := unmarshalOFloat2ᚖfloat64(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.LessThan = data
+		case "wording":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("wording"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Wording = data
+		}
+	}
+	return it, nil
+}
+
+func unmarshalInputSourceInput(ctx context.Context, ec *executionContext, obj any) (model.SourceInput, error) {
+	var it model.SourceInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"id", "title", "publisher", "author", "kind", "published", "updated", "langs", "url", "note"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "id":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("id"))
+			data, err := unmarshalNID2keiretsuᚋinternalᚋkgᚐID(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.ID = data
+		case "title":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("title"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Title = data
+		case "publisher":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("publisher"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Publisher = data
+		case "author":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("author"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Author = data
+		case "kind":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("kind"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Kind = data
+		case "published":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("published"))
+			data, err := unmarshalOPartialDate2ᚖkeiretsuᚋgraphᚋmodelᚐDateText(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Published = data
+		case "updated":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("updated"))
+			data, err := unmarshalOPartialDate2ᚖkeiretsuᚋgraphᚋmodelᚐDateText(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Updated = data
+		case "langs":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("langs"))
+			data, err := unmarshalOString2ᚕstringᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Langs = data
+		case "url":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("url"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.URL = data
+		case "note":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("note"))
+			data, err := unmarshalOString2ᚖstring(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Note = data
+		}
+	}
+	return it, nil
+}
+
 func unmarshalInputStep(ctx context.Context, ec *executionContext, obj any) (model.Step, error) {
 	var it model.Step
 	if obj == nil {
@@ -15388,6 +18370,85 @@ func unmarshalInputStep(ctx context.Context, ec *executionContext, obj any) (mod
 				return it, err
 			}
 			it.Kinds = data
+		}
+	}
+	return it, nil
+}
+
+func unmarshalInputWriteInput(ctx context.Context, ec *executionContext, obj any) (WriteInput, error) {
+	var it WriteInput
+	if obj == nil {
+		return it, nil
+	}
+
+	asMap := map[string]any{}
+	for k, v := range obj.(map[string]any) {
+		asMap[k] = v
+	}
+
+	fieldsInOrder := [...]string{"key", "ifUnchangedSince", "sources", "metrics", "entities", "relations", "observations", "retractions"}
+	for _, k := range fieldsInOrder {
+		v, ok := asMap[k]
+		if !ok {
+			continue
+		}
+		switch k {
+		case "key":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("key"))
+			data, err := unmarshalNString2string(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Key = data
+		case "ifUnchangedSince":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("ifUnchangedSince"))
+			data, err := unmarshalOInt2ᚖint(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.IfUnchangedSince = data
+		case "sources":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("sources"))
+			data, err := unmarshalOSourceInput2ᚕᚖkeiretsuᚋgraphᚋmodelᚐSourceInputᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Sources = data
+		case "metrics":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("metrics"))
+			data, err := unmarshalOMetricInput2ᚕᚖkeiretsuᚋgraphᚋmodelᚐMetricInputᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Metrics = data
+		case "entities":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("entities"))
+			data, err := unmarshalOEntityInput2ᚕᚖkeiretsuᚋgraphᚋmodelᚐEntityInputᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Entities = data
+		case "relations":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("relations"))
+			data, err := unmarshalORelationInput2ᚕᚖkeiretsuᚋgraphᚋmodelᚐRelationInputᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Relations = data
+		case "observations":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("observations"))
+			data, err := unmarshalOObservationInput2ᚕᚖkeiretsuᚋgraphᚋmodelᚐObservationInputᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Observations = data
+		case "retractions":
+			ctx := graphql.WithPathContext(ctx, graphql.NewPathWithField("retractions"))
+			data, err := unmarshalORetractionInput2ᚕᚖkeiretsuᚋgraphᚋmodelᚐRetractionInputᚄ(ctx, ec, v)
+			if err != nil {
+				return it, err
+			}
+			it.Retractions = data
 		}
 	}
 	return it, nil
@@ -15606,6 +18667,13 @@ func _Node(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj 
 			return graphql.Null
 		}
 		return _Entity(ctx, ec, sel, obj)
+	case model.Claim:
+		return _Claim(ctx, ec, sel, &obj)
+	case *model.Claim:
+		if obj == nil {
+			return graphql.Null
+		}
+		return _Claim(ctx, ec, sel, obj)
 	default:
 		if typedObj, ok := obj.(graphql.Marshaler); ok {
 			return typedObj
@@ -16391,6 +19459,11 @@ func _Citation(ctx context.Context, ec *executionContext, sel ast.SelectionSet, 
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Citation")
+		case "claim":
+			out.Values[i] = _Citation_claim(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
 		case "source":
 			field := field
 
@@ -16493,7 +19566,7 @@ func _Citation(ctx context.Context, ec *executionContext, sel ast.SelectionSet, 
 	return out
 }
 
-var claimImplementors = []string{"Claim"}
+var claimImplementors = []string{"Claim", "Node"}
 
 func _Claim(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.Claim) graphql.Marshaler {
 	fields := graphql.CollectFields(ec.OperationContext, sel, claimImplementors)
@@ -16505,15 +19578,121 @@ func _Claim(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj
 		switch field.Name {
 		case "__typename":
 			out.Values[i] = graphql.MarshalString("Claim")
-		case "value":
-			out.Values[i] = _Claim_value(ctx, ec, field, obj)
+		case "id":
+			out.Values[i] = _Claim_id(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
 			}
-		case "citations":
-			out.Values[i] = _Claim_citations(ctx, ec, field, obj)
+		case "summary":
+			out.Values[i] = _Claim_summary(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
-				out.Invalids++
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "about":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = _Claim_about(ctx, ec, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "citation":
+			out.Values[i] = _Claim_citation(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "note":
+			out.Values[i] = _Claim_note(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "fact":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = _Claim_fact(ctx, ec, field, obj)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		case "revision":
+			out.Values[i] = _Claim_revision(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "recordedAt":
+			out.Values[i] = _Claim_recordedAt(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "recordedBy":
+			out.Values[i] = _Claim_recordedBy(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "retraction":
+			out.Values[i] = _Claim_retraction(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				atomic.AddUint32(&out.Invalids, 1)
 			}
 		default:
 			panic("unknown field " + strconv.Quote(field.Name))
@@ -17910,6 +21089,203 @@ func _Event(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj
 	return out
 }
 
+var historyConnectionImplementors = []string{"HistoryConnection"}
+
+func _HistoryConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.Connection[*model.HistoryEdge, *model.HistoryEntry]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, historyConnectionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("HistoryConnection")
+		case "edges":
+			out.Values[i] = _HistoryConnection_edges(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "nodes":
+			out.Values[i] = _HistoryConnection_nodes(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "pageInfo":
+			out.Values[i] = _HistoryConnection_pageInfo(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				atomic.AddUint32(&out.Invalids, 1)
+			}
+		case "totalCount":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = _HistoryConnection_totalCount(ctx, ec, field, obj)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			if field.IsDeferred() {
+				deferredFieldSet.AddField(field)
+				fieldIndex := len(deferredFieldSet.Values) - 1
+				deferredFieldSet.Concurrently(fieldIndex, func(ctx context.Context) graphql.Marshaler {
+					return innerFunc(ctx, deferredFieldSet)
+				})
+
+				for _, deferrable := range field.Deferrables {
+					view, ok := deferLabelToView[deferrable.Label]
+					if !ok {
+						view = deferredFieldSet.NewView()
+						deferLabelToView[deferrable.Label] = view
+					}
+					view.AddIndices(fieldIndex)
+				}
+
+				// don't run the out.Concurrently() call below
+				out.Values[i] = graphql.Null
+				continue
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var historyEdgeImplementors = []string{"HistoryEdge"}
+
+func _HistoryEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.Edge[*model.HistoryEntry]) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, historyEdgeImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("HistoryEdge")
+		case "cursor":
+			out.Values[i] = _HistoryEdge_cursor(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "node":
+			out.Values[i] = _HistoryEdge_node(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var historyEntryImplementors = []string{"HistoryEntry"}
+
+func _HistoryEntry(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.HistoryEntry) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, historyEntryImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("HistoryEntry")
+		case "revision":
+			out.Values[i] = _HistoryEntry_revision(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "at":
+			out.Values[i] = _HistoryEntry_at(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "by":
+			out.Values[i] = _HistoryEntry_by(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "action":
+			out.Values[i] = _HistoryEntry_action(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "reason":
+			out.Values[i] = _HistoryEntry_reason(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "claim":
+			out.Values[i] = _HistoryEntry_claim(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "source":
+			out.Values[i] = _HistoryEntry_source(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var identifierImplementors = []string{"Identifier"}
 
 func _Identifier(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.Identifier) graphql.Marshaler {
@@ -18530,6 +21906,96 @@ func _MoneySum(ctx context.Context, ec *executionContext, sel ast.SelectionSet, 
 			}
 		case "count":
 			out.Values[i] = _MoneySum_count(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var mutationImplementors = []string{"Mutation"}
+
+func _Mutation(ctx context.Context, ec *executionContext, sel ast.SelectionSet) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, mutationImplementors)
+	ctx = graphql.WithFieldContext(ctx, &graphql.FieldContext{
+		Object: "Mutation",
+	})
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		innerCtx := graphql.WithRootFieldContext(ctx, &graphql.RootFieldContext{
+			Object: field.Name,
+			Field:  field,
+		})
+
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Mutation")
+		case "putEntity":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_putEntity(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "putRelation":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_putRelation(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "putObservation":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_putObservation(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "putSource":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_putSource(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "putMetric":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_putMetric(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "retract":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_retract(ctx, ec, field)
+			})
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "write":
+			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
+				return _Mutation_write(ctx, ec, field)
+			})
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -20444,6 +23910,49 @@ func _Point(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj
 	return out
 }
 
+var positionImplementors = []string{"Position"}
+
+func _Position(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.Position) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, positionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Position")
+		case "value":
+			out.Values[i] = _Position_value(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "citations":
+			out.Values[i] = _Position_citations(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 var productImplementors = []string{"Product", "Entity", "Node"}
 
 func _Product(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.Product) graphql.Marshaler {
@@ -20802,6 +24311,221 @@ func _ProductEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSe
 			}
 		case "node":
 			out.Values[i] = _ProductEdge_node(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var putEntityPayloadImplementors = []string{"PutEntityPayload"}
+
+func _PutEntityPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *PutEntityPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, putEntityPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PutEntityPayload")
+		case "entity":
+			out.Values[i] = _PutEntityPayload_entity(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "write":
+			out.Values[i] = _PutEntityPayload_write(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var putMetricPayloadImplementors = []string{"PutMetricPayload"}
+
+func _PutMetricPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *PutMetricPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, putMetricPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PutMetricPayload")
+		case "metric":
+			out.Values[i] = _PutMetricPayload_metric(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "write":
+			out.Values[i] = _PutMetricPayload_write(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var putObservationPayloadImplementors = []string{"PutObservationPayload"}
+
+func _PutObservationPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *PutObservationPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, putObservationPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PutObservationPayload")
+		case "observation":
+			out.Values[i] = _PutObservationPayload_observation(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "write":
+			out.Values[i] = _PutObservationPayload_write(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var putRelationPayloadImplementors = []string{"PutRelationPayload"}
+
+func _PutRelationPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *PutRelationPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, putRelationPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PutRelationPayload")
+		case "relation":
+			out.Values[i] = _PutRelationPayload_relation(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "write":
+			out.Values[i] = _PutRelationPayload_write(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var putSourcePayloadImplementors = []string{"PutSourcePayload"}
+
+func _PutSourcePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *PutSourcePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, putSourcePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("PutSourcePayload")
+		case "source":
+			out.Values[i] = _PutSourcePayload_source(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "write":
+			out.Values[i] = _PutSourcePayload_write(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -21308,6 +25032,50 @@ func _Query(ctx context.Context, ec *executionContext, sel ast.SelectionSet) gra
 			}
 
 			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "history":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = _Query_history(ctx, ec, field)
+				if res == graphql.RequiredNull {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
+		case "revision":
+			field := field
+
+			innerFunc := func(ctx context.Context, fs *graphql.FieldSet) (res graphql.Marshaler) {
+				defer func() {
+					if r := recover(); r != nil {
+						ec.Error(ctx, ec.Recover(ctx, r))
+					}
+				}()
+				res = _Query_revision(ctx, ec, field)
+				if res == graphql.Null {
+					atomic.AddUint32(&fs.Invalids, 1)
+				}
+				return res
+			}
+
+			rrm := func(ctx context.Context) graphql.Marshaler {
+				return ec.OperationContext.RootResolverMiddleware(ctx,
+					func(ctx context.Context) graphql.Marshaler { return innerFunc(ctx, out) })
+			}
+
+			out.Concurrently(i, func(ctx context.Context) graphql.Marshaler { return rrm(innerCtx) })
 		case "__type":
 			out.Values[i] = ec.OperationContext.RootResolverMiddleware(innerCtx, func(ctx context.Context) (res graphql.Marshaler) {
 				return _Query___type(ctx, ec, field)
@@ -21668,6 +25436,102 @@ func _RelationEdge(ctx context.Context, ec *executionContext, sel ast.SelectionS
 			}
 		case "certainty":
 			out.Values[i] = _RelationEdge_certainty(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var retractPayloadImplementors = []string{"RetractPayload"}
+
+func _RetractPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *RetractPayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, retractPayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("RetractPayload")
+		case "claims":
+			out.Values[i] = _RetractPayload_claims(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "write":
+			out.Values[i] = _RetractPayload_write(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var retractionImplementors = []string{"Retraction"}
+
+func _Retraction(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *model.Retraction) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, retractionImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("Retraction")
+		case "revision":
+			out.Values[i] = _Retraction_revision(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "at":
+			out.Values[i] = _Retraction_at(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "by":
+			out.Values[i] = _Retraction_by(ctx, ec, field, obj)
+			if out.Values[i] == graphql.RequiredNull {
+				out.Invalids++
+			}
+		case "reason":
+			out.Values[i] = _Retraction_reason(ctx, ec, field, obj)
 			if out.Values[i] == graphql.Null {
 				out.Invalids++
 			}
@@ -22945,6 +26809,137 @@ func _Work(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj 
 	return out
 }
 
+var writePayloadImplementors = []string{"WritePayload"}
+
+func _WritePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *WritePayload) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, writePayloadImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("WritePayload")
+		case "sources":
+			out.Values[i] = _WritePayload_sources(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "metrics":
+			out.Values[i] = _WritePayload_metrics(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "entities":
+			out.Values[i] = _WritePayload_entities(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "relations":
+			out.Values[i] = _WritePayload_relations(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "observations":
+			out.Values[i] = _WritePayload_observations(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "retracted":
+			out.Values[i] = _WritePayload_retracted(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "write":
+			out.Values[i] = _WritePayload_write(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
+var writeReportImplementors = []string{"WriteReport"}
+
+func _WriteReport(ctx context.Context, ec *executionContext, sel ast.SelectionSet, obj *WriteReport) graphql.Marshaler {
+	fields := graphql.CollectFields(ec.OperationContext, sel, writeReportImplementors)
+
+	out := graphql.NewFieldSet(fields)
+	deferredFieldSet := graphql.NewFieldSet(nil)
+	deferLabelToView := make(map[string]*graphql.FieldSetView)
+	for i, field := range fields {
+		switch field.Name {
+		case "__typename":
+			out.Values[i] = graphql.MarshalString("WriteReport")
+		case "revision":
+			out.Values[i] = _WriteReport_revision(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "replayed":
+			out.Values[i] = _WriteReport_replayed(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "recorded":
+			out.Values[i] = _WriteReport_recorded(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "known":
+			out.Values[i] = _WriteReport_known(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "retracted":
+			out.Values[i] = _WriteReport_retracted(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		case "claims":
+			out.Values[i] = _WriteReport_claims(ctx, ec, field, obj)
+			if out.Values[i] == graphql.Null {
+				out.Invalids++
+			}
+		default:
+			panic("unknown field " + strconv.Quote(field.Name))
+		}
+	}
+	out.Dispatch(ctx)
+	if out.Invalids > 0 {
+		return graphql.Null
+	}
+
+	atomic.AddInt32(&ec.Deferred, int32(min(len(deferLabelToView), math.MaxInt32)))
+
+	ec.ProcessDeferredGroup(graphql.DeferredGroup{
+		Defers:   deferLabelToView,
+		Path:     graphql.GetPath(ctx),
+		FieldSet: deferredFieldSet,
+		Context:  ctx,
+	})
+
+	return out
+}
+
 // endregion **************************** object.gotpl ****************************
 
 // region    ***************************** type.gotpl *****************************
@@ -23055,6 +27050,11 @@ func marshalNAttribute2ᚖkeiretsuᚋinternalᚋkgᚐAttribute(ctx context.Conte
 		return graphql.Null
 	}
 	return _Attribute(ctx, ec, sel, v)
+}
+
+func unmarshalNAttributeInput2ᚖkeiretsuᚋgraphᚋmodelᚐAttributeInput(ctx context.Context, ec *executionContext, v any) (*model.AttributeInput, error) {
+	res, err := unmarshalInputAttributeInput(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func unmarshalNCertainty2keiretsuᚋinternalᚋkgᚐCertainty(ctx context.Context, ec *executionContext, v any) (kg.Certainty, error) {
@@ -23177,6 +27177,11 @@ func marshalNCitation2ᚖkeiretsuᚋgraphᚋmodelᚐCitation(ctx context.Context
 	return _Citation(ctx, ec, sel, v)
 }
 
+func unmarshalNCitationInput2ᚖkeiretsuᚋgraphᚋmodelᚐCitationInput(ctx context.Context, ec *executionContext, v any) (*model.CitationInput, error) {
+	res, err := unmarshalInputCitationInput(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func marshalNClaim2ᚕᚖkeiretsuᚋgraphᚋmodelᚐClaimᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*model.Claim) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -23297,6 +27302,22 @@ func marshalNConflictKind2keiretsuᚋinternalᚋkgᚐConflictKind(ctx context.Co
 	return res
 }
 
+func unmarshalNDateTime2timeᚐTime(ctx context.Context, ec *executionContext, v any) (time.Time, error) {
+	res, err := model.UnmarshalDateTime(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNDateTime2timeᚐTime(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v time.Time) graphql.Marshaler {
+	_ = sel
+	res := model.MarshalDateTime(v)
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
 func unmarshalNDirection2keiretsuᚋinternalᚋkgᚐDirection(ctx context.Context, ec *executionContext, v any) (kg.Direction, error) {
 	res, err := model.UnmarshalDirection(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -23321,6 +27342,16 @@ func marshalNEntity2keiretsuᚋgraphᚋmodelᚐEntity(ctx context.Context, ec *e
 		return graphql.Null
 	}
 	return _Entity(ctx, ec, sel, v)
+}
+
+func marshalNEntity2ᚕkeiretsuᚋgraphᚋmodelᚐEntity(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.Entity) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalOEntity2keiretsuᚋgraphᚋmodelᚐEntity(ctx, ec, sel, v[i])
+	})
+
+	return ret
 }
 
 func marshalNEntity2ᚕkeiretsuᚋgraphᚋmodelᚐEntityᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.Entity) graphql.Marshaler {
@@ -23373,6 +27404,16 @@ func marshalNEntityEdge2ᚖkeiretsuᚋgraphᚋmodelᚐEdge(ctx context.Context, 
 		return graphql.Null
 	}
 	return _EntityEdge(ctx, ec, sel, v)
+}
+
+func unmarshalNEntityInput2keiretsuᚋgraphᚋmodelᚐEntityInput(ctx context.Context, ec *executionContext, v any) (model.EntityInput, error) {
+	res, err := unmarshalInputEntityInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalNEntityInput2ᚖkeiretsuᚋgraphᚋmodelᚐEntityInput(ctx context.Context, ec *executionContext, v any) (*model.EntityInput, error) {
+	res, err := unmarshalInputEntityInput(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func unmarshalNEntityKey2keiretsuᚋgraphᚋmodelᚐEntityKey(ctx context.Context, ec *executionContext, v any) (model.EntityKey, error) {
@@ -23461,6 +27502,74 @@ func marshalNGroupBy2ᚕkeiretsuᚋinternalᚋkgᚐGroupByᚄ(ctx context.Contex
 	return ret
 }
 
+func unmarshalNHistoryAction2keiretsuᚋinternalᚋkgᚐAction(ctx context.Context, ec *executionContext, v any) (kg.Action, error) {
+	res, err := model.UnmarshalHistoryAction(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNHistoryAction2keiretsuᚋinternalᚋkgᚐAction(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v kg.Action) graphql.Marshaler {
+	_ = sel
+	res := model.MarshalHistoryAction(v)
+	if res == graphql.Null {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+	}
+	return res
+}
+
+func marshalNHistoryEdge2ᚕᚖkeiretsuᚋgraphᚋmodelᚐEdgeᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*model.HistoryEdge) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNHistoryEdge2ᚖkeiretsuᚋgraphᚋmodelᚐEdge(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNHistoryEdge2ᚖkeiretsuᚋgraphᚋmodelᚐEdge(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.HistoryEdge) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return _HistoryEdge(ctx, ec, sel, v)
+}
+
+func marshalNHistoryEntry2ᚕᚖkeiretsuᚋgraphᚋmodelᚐHistoryEntryᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*model.HistoryEntry) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNHistoryEntry2ᚖkeiretsuᚋgraphᚋmodelᚐHistoryEntry(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNHistoryEntry2ᚖkeiretsuᚋgraphᚋmodelᚐHistoryEntry(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.HistoryEntry) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return _HistoryEntry(ctx, ec, sel, v)
+}
+
 func marshalNIdentifier2ᚕᚖkeiretsuᚋgraphᚋmodelᚐIdentifierᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*model.Identifier) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -23485,6 +27594,11 @@ func marshalNIdentifier2ᚖkeiretsuᚋgraphᚋmodelᚐIdentifier(ctx context.Con
 		return graphql.Null
 	}
 	return _Identifier(ctx, ec, sel, v)
+}
+
+func unmarshalNIdentifierInput2ᚖkeiretsuᚋgraphᚋmodelᚐIdentifierInput(ctx context.Context, ec *executionContext, v any) (*model.IdentifierInput, error) {
+	res, err := unmarshalInputIdentifierInput(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func marshalNInvestment2ᚖkeiretsuᚋgraphᚋmodelᚐInvestment(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.Investment) graphql.Marshaler {
@@ -23549,6 +27663,10 @@ func marshalNMeasure2keiretsuᚋinternalᚋkgᚐMeasure(ctx context.Context, ec 
 	return res
 }
 
+func marshalNMetric2keiretsuᚋinternalᚋkgᚐMetric(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v kg.Metric) graphql.Marshaler {
+	return _Metric(ctx, ec, sel, &v)
+}
+
 func marshalNMetric2ᚕᚖkeiretsuᚋinternalᚋkgᚐMetricᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*kg.Metric) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -23573,6 +27691,16 @@ func marshalNMetric2ᚖkeiretsuᚋinternalᚋkgᚐMetric(ctx context.Context, ec
 		return graphql.Null
 	}
 	return _Metric(ctx, ec, sel, v)
+}
+
+func unmarshalNMetricInput2keiretsuᚋgraphᚋmodelᚐMetricInput(ctx context.Context, ec *executionContext, v any) (model.MetricInput, error) {
+	res, err := unmarshalInputMetricInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalNMetricInput2ᚖkeiretsuᚋgraphᚋmodelᚐMetricInput(ctx context.Context, ec *executionContext, v any) (*model.MetricInput, error) {
+	res, err := unmarshalInputMetricInput(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func marshalNMoneySum2ᚕᚖkeiretsuᚋinternalᚋkgᚐMoneySumᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*kg.MoneySum) graphql.Marshaler {
@@ -23627,6 +27755,11 @@ func marshalNName2ᚖkeiretsuᚋgraphᚋmodelᚐName(ctx context.Context, ec *ex
 	return _Name(ctx, ec, sel, v)
 }
 
+func unmarshalNNameInput2ᚖkeiretsuᚋgraphᚋmodelᚐNameInput(ctx context.Context, ec *executionContext, v any) (*model.NameInput, error) {
+	res, err := unmarshalInputNameInput(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func unmarshalNNameKind2keiretsuᚋinternalᚋkgᚐNameKind(ctx context.Context, ec *executionContext, v any) (kg.NameKind, error) {
 	res, err := model.UnmarshalNameKind(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -23664,6 +27797,16 @@ func marshalNNode2ᚕkeiretsuᚋgraphᚋmodelᚐNode(ctx context.Context, ec *ex
 		fc := graphql.GetFieldContext(ctx)
 		fc.Result = &v[i]
 		return marshalONode2keiretsuᚋgraphᚋmodelᚐNode(ctx, ec, sel, v[i])
+	})
+
+	return ret
+}
+
+func marshalNObservation2ᚕᚖkeiretsuᚋgraphᚋmodelᚐObservation(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*model.Observation) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalOObservation2ᚖkeiretsuᚋgraphᚋmodelᚐObservation(ctx, ec, sel, v[i])
 	})
 
 	return ret
@@ -23729,6 +27872,16 @@ func marshalNObservationEdge2ᚖkeiretsuᚋgraphᚋmodelᚐEdge(ctx context.Cont
 		return graphql.Null
 	}
 	return _ObservationEdge(ctx, ec, sel, v)
+}
+
+func unmarshalNObservationInput2keiretsuᚋgraphᚋmodelᚐObservationInput(ctx context.Context, ec *executionContext, v any) (model.ObservationInput, error) {
+	res, err := unmarshalInputObservationInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalNObservationInput2ᚖkeiretsuᚋgraphᚋmodelᚐObservationInput(ctx context.Context, ec *executionContext, v any) (*model.ObservationInput, error) {
+	res, err := unmarshalInputObservationInput(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func marshalNOwnership2ᚖkeiretsuᚋgraphᚋmodelᚐOwnership(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.Ownership) graphql.Marshaler {
@@ -23905,6 +28058,32 @@ func marshalNPoint2ᚖkeiretsuᚋgraphᚋmodelᚐPoint(ctx context.Context, ec *
 	return _Point(ctx, ec, sel, v)
 }
 
+func marshalNPosition2ᚕᚖkeiretsuᚋgraphᚋmodelᚐPositionᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*model.Position) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalNPosition2ᚖkeiretsuᚋgraphᚋmodelᚐPosition(ctx, ec, sel, v[i])
+	})
+
+	for _, e := range ret {
+		if e == graphql.Null {
+			return graphql.Null
+		}
+	}
+
+	return ret
+}
+
+func marshalNPosition2ᚖkeiretsuᚋgraphᚋmodelᚐPosition(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.Position) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return _Position(ctx, ec, sel, v)
+}
+
 func marshalNProduct2ᚕᚖkeiretsuᚋgraphᚋmodelᚐProductᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*model.Product) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -23967,6 +28146,81 @@ func marshalNProductEdge2ᚖkeiretsuᚋgraphᚋmodelᚐEdge(ctx context.Context,
 	return _ProductEdge(ctx, ec, sel, v)
 }
 
+func unmarshalNPutEntityInput2keiretsuᚋgraphᚋgeneratedᚐPutEntityInput(ctx context.Context, ec *executionContext, v any) (PutEntityInput, error) {
+	res, err := unmarshalInputPutEntityInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNPutEntityPayload2ᚖkeiretsuᚋgraphᚋgeneratedᚐPutEntityPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *PutEntityPayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return _PutEntityPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNPutMetricInput2keiretsuᚋgraphᚋgeneratedᚐPutMetricInput(ctx context.Context, ec *executionContext, v any) (PutMetricInput, error) {
+	res, err := unmarshalInputPutMetricInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNPutMetricPayload2ᚖkeiretsuᚋgraphᚋgeneratedᚐPutMetricPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *PutMetricPayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return _PutMetricPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNPutObservationInput2keiretsuᚋgraphᚋgeneratedᚐPutObservationInput(ctx context.Context, ec *executionContext, v any) (PutObservationInput, error) {
+	res, err := unmarshalInputPutObservationInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNPutObservationPayload2ᚖkeiretsuᚋgraphᚋgeneratedᚐPutObservationPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *PutObservationPayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return _PutObservationPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNPutRelationInput2keiretsuᚋgraphᚋgeneratedᚐPutRelationInput(ctx context.Context, ec *executionContext, v any) (PutRelationInput, error) {
+	res, err := unmarshalInputPutRelationInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNPutRelationPayload2ᚖkeiretsuᚋgraphᚋgeneratedᚐPutRelationPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *PutRelationPayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return _PutRelationPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNPutSourceInput2keiretsuᚋgraphᚋgeneratedᚐPutSourceInput(ctx context.Context, ec *executionContext, v any) (PutSourceInput, error) {
+	res, err := unmarshalInputPutSourceInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNPutSourcePayload2ᚖkeiretsuᚋgraphᚋgeneratedᚐPutSourcePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *PutSourcePayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return _PutSourcePayload(ctx, ec, sel, v)
+}
+
 func unmarshalNQualifier2keiretsuᚋinternalᚋkgᚐQualifier(ctx context.Context, ec *executionContext, v any) (kg.Qualifier, error) {
 	res, err := model.UnmarshalQualifier(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -24017,6 +28271,16 @@ func marshalNRelation2keiretsuᚋgraphᚋmodelᚐRelation(ctx context.Context, e
 		return graphql.Null
 	}
 	return _Relation(ctx, ec, sel, v)
+}
+
+func marshalNRelation2ᚕkeiretsuᚋgraphᚋmodelᚐRelation(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.Relation) graphql.Marshaler {
+	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
+		fc := graphql.GetFieldContext(ctx)
+		fc.Result = &v[i]
+		return marshalORelation2keiretsuᚋgraphᚋmodelᚐRelation(ctx, ec, sel, v[i])
+	})
+
+	return ret
 }
 
 func marshalNRelation2ᚕkeiretsuᚋgraphᚋmodelᚐRelationᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []model.Relation) graphql.Marshaler {
@@ -24097,6 +28361,16 @@ func marshalNRelationEdge2ᚖkeiretsuᚋgraphᚋmodelᚐRelationEdge(ctx context
 	return _RelationEdge(ctx, ec, sel, v)
 }
 
+func unmarshalNRelationInput2keiretsuᚋgraphᚋmodelᚐRelationInput(ctx context.Context, ec *executionContext, v any) (model.RelationInput, error) {
+	res, err := unmarshalInputRelationInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalNRelationInput2ᚖkeiretsuᚋgraphᚋmodelᚐRelationInput(ctx context.Context, ec *executionContext, v any) (*model.RelationInput, error) {
+	res, err := unmarshalInputRelationInput(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func unmarshalNRelationType2keiretsuᚋinternalᚋkgᚐRelationType(ctx context.Context, ec *executionContext, v any) (kg.RelationType, error) {
 	res, err := model.UnmarshalRelationType(v)
 	return res, graphql.ErrorOnPath(ctx, err)
@@ -24111,6 +28385,40 @@ func marshalNRelationType2keiretsuᚋinternalᚋkgᚐRelationType(ctx context.Co
 		}
 	}
 	return res
+}
+
+func unmarshalNRetractInput2keiretsuᚋgraphᚋgeneratedᚐRetractInput(ctx context.Context, ec *executionContext, v any) (RetractInput, error) {
+	res, err := unmarshalInputRetractInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNRetractPayload2ᚖkeiretsuᚋgraphᚋgeneratedᚐRetractPayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *RetractPayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return _RetractPayload(ctx, ec, sel, v)
+}
+
+func unmarshalNRetractionInput2ᚕᚖkeiretsuᚋgraphᚋmodelᚐRetractionInputᚄ(ctx context.Context, ec *executionContext, v any) ([]*model.RetractionInput, error) {
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*model.RetractionInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNRetractionInput2ᚖkeiretsuᚋgraphᚋmodelᚐRetractionInput(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func unmarshalNRetractionInput2ᚖkeiretsuᚋgraphᚋmodelᚐRetractionInput(ctx context.Context, ec *executionContext, v any) (*model.RetractionInput, error) {
+	res, err := unmarshalInputRetractionInput(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func marshalNRole2ᚖkeiretsuᚋgraphᚋmodelᚐRole(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.Role) graphql.Marshaler {
@@ -24231,6 +28539,10 @@ func marshalNShare2ᚖkeiretsuᚋgraphᚋmodelᚐShare(ctx context.Context, ec *
 	return _Share(ctx, ec, sel, v)
 }
 
+func marshalNSource2keiretsuᚋgraphᚋmodelᚐSource(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.Source) graphql.Marshaler {
+	return _Source(ctx, ec, sel, &v)
+}
+
 func marshalNSource2ᚕᚖkeiretsuᚋgraphᚋmodelᚐSourceᚄ(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v []*model.Source) graphql.Marshaler {
 	ret := graphql.MarshalSliceConcurrently(ctx, len(v), 64, false, func(ctx context.Context, i int) graphql.Marshaler {
 		fc := graphql.GetFieldContext(ctx)
@@ -24255,6 +28567,16 @@ func marshalNSource2ᚖkeiretsuᚋgraphᚋmodelᚐSource(ctx context.Context, ec
 		return graphql.Null
 	}
 	return _Source(ctx, ec, sel, v)
+}
+
+func unmarshalNSourceInput2keiretsuᚋgraphᚋmodelᚐSourceInput(ctx context.Context, ec *executionContext, v any) (model.SourceInput, error) {
+	res, err := unmarshalInputSourceInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalNSourceInput2ᚖkeiretsuᚋgraphᚋmodelᚐSourceInput(ctx context.Context, ec *executionContext, v any) (*model.SourceInput, error) {
+	res, err := unmarshalInputSourceInput(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
 func unmarshalNStep2ᚕᚖkeiretsuᚋgraphᚋmodelᚐStepᚄ(ctx context.Context, ec *executionContext, v any) ([]*model.Step, error) {
@@ -24322,6 +28644,42 @@ func marshalNTraversalEdge2ᚖkeiretsuᚋgraphᚋmodelᚐTraversalEdge(ctx conte
 	return _TraversalEdge(ctx, ec, sel, v)
 }
 
+func unmarshalNWriteInput2keiretsuᚋgraphᚋgeneratedᚐWriteInput(ctx context.Context, ec *executionContext, v any) (WriteInput, error) {
+	res, err := unmarshalInputWriteInput(ctx, ec, v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalNWritePayload2ᚖkeiretsuᚋgraphᚋgeneratedᚐWritePayload(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *WritePayload) graphql.Marshaler {
+	if v == nil {
+		if !graphql.HasFieldError(ctx, graphql.GetFieldContext(ctx)) {
+			graphql.AddErrorf(ctx, "the requested element is null which the schema does not allow")
+		}
+		return graphql.Null
+	}
+	return _WritePayload(ctx, ec, sel, v)
+}
+
+func marshalNWriteReport2keiretsuᚋgraphᚋgeneratedᚐWriteReport(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v WriteReport) graphql.Marshaler {
+	return _WriteReport(ctx, ec, sel, &v)
+}
+
+func unmarshalOAttributeInput2ᚕᚖkeiretsuᚋgraphᚋmodelᚐAttributeInputᚄ(ctx context.Context, ec *executionContext, v any) ([]*model.AttributeInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*model.AttributeInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNAttributeInput2ᚖkeiretsuᚋgraphᚋmodelᚐAttributeInput(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
 func unmarshalOCertainty2ᚖkeiretsuᚋinternalᚋkgᚐCertainty(ctx context.Context, ec *executionContext, v any) (*kg.Certainty, error) {
 	if v == nil {
 		return nil, nil
@@ -24376,6 +28734,13 @@ func marshalOChangeKind2ᚕkeiretsuᚋinternalᚋkgᚐEventKindᚄ(ctx context.C
 	return ret
 }
 
+func marshalOClaim2ᚖkeiretsuᚋgraphᚋmodelᚐClaim(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.Claim) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return _Claim(ctx, ec, sel, v)
+}
+
 func marshalOCompany2ᚖkeiretsuᚋgraphᚋmodelᚐCompany(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.Company) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -24426,6 +28791,23 @@ func marshalOEntity2keiretsuᚋgraphᚋmodelᚐEntity(ctx context.Context, ec *e
 	return _Entity(ctx, ec, sel, v)
 }
 
+func unmarshalOEntityInput2ᚕᚖkeiretsuᚋgraphᚋmodelᚐEntityInputᚄ(ctx context.Context, ec *executionContext, v any) ([]*model.EntityInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*model.EntityInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNEntityInput2ᚖkeiretsuᚋgraphᚋmodelᚐEntityInput(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
 func unmarshalOEntityKey2ᚖkeiretsuᚋgraphᚋmodelᚐEntityKey(ctx context.Context, ec *executionContext, v any) (*model.EntityKey, error) {
 	if v == nil {
 		return nil, nil
@@ -24470,6 +28852,30 @@ func marshalOEntityKind2ᚕkeiretsuᚋinternalᚋkgᚐEntityKindᚄ(ctx context.
 	return ret
 }
 
+func marshalOHistoryConnection2ᚖkeiretsuᚋgraphᚋmodelᚐConnection(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.Connection[*model.HistoryEdge, *model.HistoryEntry]) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return _HistoryConnection(ctx, ec, sel, v)
+}
+
+func unmarshalOIdentifierInput2ᚕᚖkeiretsuᚋgraphᚋmodelᚐIdentifierInputᚄ(ctx context.Context, ec *executionContext, v any) ([]*model.IdentifierInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*model.IdentifierInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNIdentifierInput2ᚖkeiretsuᚋgraphᚋmodelᚐIdentifierInput(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
 func unmarshalOIdentifierInput2ᚖkeiretsuᚋgraphᚋmodelᚐIdentifierInput(ctx context.Context, ec *executionContext, v any) (*model.IdentifierInput, error) {
 	if v == nil {
 		return nil, nil
@@ -24478,11 +28884,89 @@ func unmarshalOIdentifierInput2ᚖkeiretsuᚋgraphᚋmodelᚐIdentifierInput(ctx
 	return &res, graphql.ErrorOnPath(ctx, err)
 }
 
+func unmarshalOMetricInput2ᚕᚖkeiretsuᚋgraphᚋmodelᚐMetricInputᚄ(ctx context.Context, ec *executionContext, v any) ([]*model.MetricInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*model.MetricInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNMetricInput2ᚖkeiretsuᚋgraphᚋmodelᚐMetricInput(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
 func marshalOMoney2ᚖkeiretsuᚋinternalᚋkgᚐMoney(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *kg.Money) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	return _Money(ctx, ec, sel, v)
+}
+
+func unmarshalOMoneyInput2ᚖkeiretsuᚋgraphᚋmodelᚐMoneyInput(ctx context.Context, ec *executionContext, v any) (*model.MoneyInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := unmarshalInputMoneyInput(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func unmarshalONameInput2ᚕᚖkeiretsuᚋgraphᚋmodelᚐNameInputᚄ(ctx context.Context, ec *executionContext, v any) ([]*model.NameInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*model.NameInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNNameInput2ᚖkeiretsuᚋgraphᚋmodelᚐNameInput(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func unmarshalONameKind2ᚖkeiretsuᚋinternalᚋkgᚐNameKind(ctx context.Context, ec *executionContext, v any) (*kg.NameKind, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := model.UnmarshalNameKind(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalONameKind2ᚖkeiretsuᚋinternalᚋkgᚐNameKind(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *kg.NameKind) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := model.MarshalNameKind(*v)
+	return res
+}
+
+func unmarshalONature2ᚖkeiretsuᚋinternalᚋkgᚐNature(ctx context.Context, ec *executionContext, v any) (*kg.Nature, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := model.UnmarshalNature(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalONature2ᚖkeiretsuᚋinternalᚋkgᚐNature(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *kg.Nature) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := model.MarshalNature(*v)
+	return res
 }
 
 func marshalONode2keiretsuᚋgraphᚋmodelᚐNode(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.Node) graphql.Marshaler {
@@ -24497,6 +28981,39 @@ func marshalOObservation2ᚖkeiretsuᚋgraphᚋmodelᚐObservation(ctx context.C
 		return graphql.Null
 	}
 	return _Observation(ctx, ec, sel, v)
+}
+
+func unmarshalOObservationInput2ᚕᚖkeiretsuᚋgraphᚋmodelᚐObservationInputᚄ(ctx context.Context, ec *executionContext, v any) ([]*model.ObservationInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*model.ObservationInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNObservationInput2ᚖkeiretsuᚋgraphᚋmodelᚐObservationInput(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
+func unmarshalOPartialDate2ᚖkeiretsuᚋgraphᚋmodelᚐDateText(ctx context.Context, ec *executionContext, v any) (*model.DateText, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var res = new(model.DateText)
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalOPartialDate2ᚖkeiretsuᚋgraphᚋmodelᚐDateText(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.DateText) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return v
 }
 
 func unmarshalOPartialDate2ᚖkeiretsuᚋinternalᚋkgᚐPartialDate(ctx context.Context, ec *executionContext, v any) (*kg.PartialDate, error) {
@@ -24515,6 +29032,22 @@ func marshalOPartialDate2ᚖkeiretsuᚋinternalᚋkgᚐPartialDate(ctx context.C
 	_ = ctx
 	res := model.MarshalPartialDate(*v)
 	return res
+}
+
+func unmarshalOPeriod2ᚖkeiretsuᚋgraphᚋmodelᚐPeriodText(ctx context.Context, ec *executionContext, v any) (*model.PeriodText, error) {
+	if v == nil {
+		return nil, nil
+	}
+	var res = new(model.PeriodText)
+	err := res.UnmarshalGQL(v)
+	return res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalOPeriod2ᚖkeiretsuᚋgraphᚋmodelᚐPeriodText(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.PeriodText) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return v
 }
 
 func unmarshalOPeriod2ᚖkeiretsuᚋinternalᚋkgᚐPeriod(ctx context.Context, ec *executionContext, v any) (*kg.Period, error) {
@@ -24549,11 +29082,46 @@ func marshalOProduct2ᚖkeiretsuᚋgraphᚋmodelᚐProduct(ctx context.Context, 
 	return _Product(ctx, ec, sel, v)
 }
 
+func unmarshalOQualifier2ᚖkeiretsuᚋinternalᚋkgᚐQualifier(ctx context.Context, ec *executionContext, v any) (*kg.Qualifier, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := model.UnmarshalQualifier(v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
+func marshalOQualifier2ᚖkeiretsuᚋinternalᚋkgᚐQualifier(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *kg.Qualifier) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	_ = sel
+	_ = ctx
+	res := model.MarshalQualifier(*v)
+	return res
+}
+
 func marshalORelation2keiretsuᚋgraphᚋmodelᚐRelation(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v model.Relation) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	return _Relation(ctx, ec, sel, v)
+}
+
+func unmarshalORelationInput2ᚕᚖkeiretsuᚋgraphᚋmodelᚐRelationInputᚄ(ctx context.Context, ec *executionContext, v any) ([]*model.RelationInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*model.RelationInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNRelationInput2ᚖkeiretsuᚋgraphᚋmodelᚐRelationInput(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
 }
 
 func unmarshalORelationType2ᚕkeiretsuᚋinternalᚋkgᚐRelationTypeᚄ(ctx context.Context, ec *executionContext, v any) ([]kg.RelationType, error) {
@@ -24610,6 +29178,30 @@ func marshalORelationType2ᚖkeiretsuᚋinternalᚋkgᚐRelationType(ctx context
 	return res
 }
 
+func marshalORetraction2ᚖkeiretsuᚋgraphᚋmodelᚐRetraction(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.Retraction) graphql.Marshaler {
+	if v == nil {
+		return graphql.Null
+	}
+	return _Retraction(ctx, ec, sel, v)
+}
+
+func unmarshalORetractionInput2ᚕᚖkeiretsuᚋgraphᚋmodelᚐRetractionInputᚄ(ctx context.Context, ec *executionContext, v any) ([]*model.RetractionInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*model.RetractionInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNRetractionInput2ᚖkeiretsuᚋgraphᚋmodelᚐRetractionInput(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
+}
+
 func marshalOShare2ᚖkeiretsuᚋgraphᚋmodelᚐShare(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.Share) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
@@ -24617,11 +29209,36 @@ func marshalOShare2ᚖkeiretsuᚋgraphᚋmodelᚐShare(ctx context.Context, ec *
 	return _Share(ctx, ec, sel, v)
 }
 
+func unmarshalOShareInput2ᚖkeiretsuᚋgraphᚋmodelᚐShareInput(ctx context.Context, ec *executionContext, v any) (*model.ShareInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	res, err := unmarshalInputShareInput(ctx, ec, v)
+	return &res, graphql.ErrorOnPath(ctx, err)
+}
+
 func marshalOSource2ᚖkeiretsuᚋgraphᚋmodelᚐSource(ctx context.Context, ec *executionContext, sel ast.SelectionSet, v *model.Source) graphql.Marshaler {
 	if v == nil {
 		return graphql.Null
 	}
 	return _Source(ctx, ec, sel, v)
+}
+
+func unmarshalOSourceInput2ᚕᚖkeiretsuᚋgraphᚋmodelᚐSourceInputᚄ(ctx context.Context, ec *executionContext, v any) ([]*model.SourceInput, error) {
+	if v == nil {
+		return nil, nil
+	}
+	vSlice := graphql.CoerceList(v)
+	var err error
+	res := make([]*model.SourceInput, len(vSlice))
+	for i := range vSlice {
+		ctx := graphql.WithPathContext(ctx, graphql.NewPathWithIndex(i))
+		res[i], err = unmarshalNSourceInput2ᚖkeiretsuᚋgraphᚋmodelᚐSourceInput(ctx, ec, vSlice[i])
+		if err != nil {
+			return nil, err
+		}
+	}
+	return res, nil
 }
 
 // endregion ***************************** type.gotpl *****************************

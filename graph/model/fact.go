@@ -139,20 +139,20 @@ func (c Conflict) Rule() *string { return optional(c.Conflict.Rule) }
 func (c Conflict) Note() *string { return optional(c.Conflict.Note) }
 
 // Claims returns the positions.
-func (c Conflict) Claims() []*Claim {
+func (c Conflict) Claims() []*Position {
 	sides := c.Sides()
-	claims := make([]*Claim, len(sides))
+	claims := make([]*Position, len(sides))
 	for i, s := range sides {
-		claims[i] = &Claim{s}
+		claims[i] = &Position{s}
 	}
 	return claims
 }
 
-// Claim is one side of a conflict.
-type Claim struct{ *kg.Side }
+// Position is one side of a conflict.
+type Position struct{ *kg.Side }
 
 // Citations returns who takes the side.
-func (c Claim) Citations() []*Citation { return citations(c.Cited) }
+func (c Position) Citations() []*Citation { return citations(c.Cited) }
 
 // NodeOf gives what kg.View.Things returns its shape; nil stays nil.
 func NodeOf(thing any) Node {
@@ -165,6 +165,8 @@ func NodeOf(thing any) Node {
 		return &Observation{t}
 	case *kg.Source:
 		return &Source{t}
+	case *kg.Stated:
+		return &Claim{t}
 	}
 	return nil
 }

@@ -52,6 +52,12 @@ type SearchEdge struct {
 	Matched string
 }
 
+// HistoryEdge is an entry of a HistoryConnection.
+type HistoryEdge = Edge[*HistoryEntry]
+
+// HistoryConnection is a page of a history.
+type HistoryConnection = Connection[*HistoryEdge, *HistoryEntry]
+
 // The edges and pages of the schema.
 type (
 	// EntityEdge is an entry of an EntityConnection.
@@ -208,4 +214,15 @@ func Reached[N any](ctx context.Context, p *kg.Page[*kg.Link], node func(*kg.Mem
 		n := node(item.Value.member)
 		return &Edge[N]{item.Cursor, n}, n
 	}), nil
+}
+
+// HistoryOf gives a page of a history its Relay shape; nil stays nil.
+func HistoryOf(p *kg.Page[*kg.HistoryEntry]) *HistoryConnection {
+	if p == nil {
+		return nil
+	}
+	return pageOf(p, func(item kg.Item[*kg.HistoryEntry]) (*HistoryEdge, *HistoryEntry) {
+		e := &HistoryEntry{item.Value}
+		return &HistoryEdge{item.Cursor, e}, e
+	})
 }

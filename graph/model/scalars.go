@@ -65,6 +65,43 @@ func UnmarshalPartialDate(v any) (kg.PartialDate, error) {
 	return d, invalid(err)
 }
 
+// DateText is a date in an input: what cannot be read is told together with
+// everything else that is wrong.
+type DateText struct {
+	date kg.PartialDate
+	err  error
+}
+
+// UnmarshalGQL reads the text form of a date.
+func (t *DateText) UnmarshalGQL(v any) error {
+	s, err := text("a date", v)
+	if err == nil {
+		t.date, t.err = kg.ParseDate(s)
+	}
+	return err
+}
+
+// MarshalGQL writes the date.
+func (t DateText) MarshalGQL(w io.Writer) { MarshalPartialDate(t.date).MarshalGQL(w) }
+
+// PeriodText is a period in an input, as DateText is a date.
+type PeriodText struct {
+	period kg.Period
+	err    error
+}
+
+// UnmarshalGQL reads the text form of a period.
+func (t *PeriodText) UnmarshalGQL(v any) error {
+	s, err := text("a period", v)
+	if err == nil {
+		t.period, t.err = kg.ParsePeriod(s)
+	}
+	return err
+}
+
+// MarshalGQL writes the period.
+func (t PeriodText) MarshalGQL(w io.Writer) { MarshalPeriod(t.period).MarshalGQL(w) }
+
 // MarshalPeriod writes a period in its text form, an unknown one as null.
 func MarshalPeriod(p kg.Period) graphql.Marshaler {
 	if p.IsZero() {
@@ -167,6 +204,12 @@ func MarshalMeasure(m kg.Measure) graphql.Marshaler { return marshalEnum(m) }
 func UnmarshalMeasure(v any) (kg.Measure, error) {
 	return unmarshalEnum(v, kg.ParseMeasure)
 }
+
+// MarshalHistoryAction writes the name of an action.
+func MarshalHistoryAction(a kg.Action) graphql.Marshaler { return marshalEnum(a) }
+
+// UnmarshalHistoryAction reads the name of an action.
+func UnmarshalHistoryAction(v any) (kg.Action, error) { return unmarshalEnum(v, kg.ParseAction) }
 
 // MarshalDateTime writes an instant in RFC 3339.
 func MarshalDateTime(t time.Time) graphql.Marshaler {

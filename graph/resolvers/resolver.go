@@ -18,14 +18,17 @@ import (
 
 // Resolver resolves the fields of the schema.
 type Resolver struct {
+	// Graph takes what mutations write; everything is read from the view of the
+	// request.
+	Graph *kg.Graph
 	// Log takes the progress of what runs for seconds.
 	Log *slog.Logger
 }
 
-// NewSchema returns the schema, ready to execute. Every request needs a view in
-// its context, see model.WithView.
-func NewSchema(log *slog.Logger) graphql.ExecutableSchema {
-	c := generated.Config{Resolvers: &Resolver{Log: log}}
+// NewSchema returns the schema, ready to execute: it writes to the graph, and
+// reads from the view in the context of the request, see model.WithViews.
+func NewSchema(g *kg.Graph, log *slog.Logger) graphql.ExecutableSchema {
+	c := generated.Config{Resolvers: &Resolver{Graph: g, Log: log}}
 	c.Directives.At = at
 	multiplyByPageSize(&c.Complexity)
 	return generated.NewExecutableSchema(c)

@@ -102,6 +102,113 @@ func (r *companyResolver) People(ctx context.Context, obj *model.Company, asOf *
 	return model.LinkedBy(ctx, page, model.EntityOf, func(b model.Bond) *model.Role { return &model.Role{Bond: b} })
 }
 
+func (r *mutationResolver) PutEntity(ctx context.Context, input generated.PutEntityInput) (*generated.PutEntityPayload, error) {
+	d := draft(ctx, input.Key, input.IfUnchangedSince)
+	d.Entity("input.entity", &input.Entity)
+	report, _, err := r.apply(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	entities, err := factsOf[model.Entity](ctx, report, d.Entities)
+	if err != nil {
+		return nil, err
+	}
+	return &generated.PutEntityPayload{Entity: entities[0], Write: *report}, nil
+}
+
+func (r *mutationResolver) PutRelation(ctx context.Context, input generated.PutRelationInput) (*generated.PutRelationPayload, error) {
+	d := draft(ctx, input.Key, input.IfUnchangedSince)
+	d.Relation("input.relation", &input.Relation)
+	report, _, err := r.apply(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	relations, err := factsOf[model.Relation](ctx, report, d.Relations)
+	if err != nil {
+		return nil, err
+	}
+	return &generated.PutRelationPayload{Relation: relations[0], Write: *report}, nil
+}
+
+func (r *mutationResolver) PutObservation(ctx context.Context, input generated.PutObservationInput) (*generated.PutObservationPayload, error) {
+	units, err := units(ctx, nil)
+	if err != nil {
+		return nil, err
+	}
+	d := draft(ctx, input.Key, input.IfUnchangedSince)
+	d.Observation("input.observation", &input.Observation, units)
+	report, _, err := r.apply(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	observations, err := factsOf[*model.Observation](ctx, report, d.Observations)
+	if err != nil {
+		return nil, err
+	}
+	return &generated.PutObservationPayload{Observation: observations[0], Write: *report}, nil
+}
+
+func (r *mutationResolver) PutSource(ctx context.Context, input generated.PutSourceInput) (*generated.PutSourcePayload, error) {
+	d := draft(ctx, input.Key, input.IfUnchangedSince)
+	d.Source("input.source", &input.Source)
+	report, _, err := r.apply(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	sources, err := sourcesWith(ctx, d.Write.Sources)
+	if err != nil {
+		return nil, err
+	}
+	return &generated.PutSourcePayload{Source: *sources[0], Write: *report}, nil
+}
+
+func (r *mutationResolver) PutMetric(ctx context.Context, input generated.PutMetricInput) (*generated.PutMetricPayload, error) {
+	d := draft(ctx, input.Key, nil)
+	d.Metric("input.metric", &input.Metric)
+	report, _, err := r.apply(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	metrics, err := metricsWith(ctx, d.Write.Metrics)
+	if err != nil {
+		return nil, err
+	}
+	return &generated.PutMetricPayload{Metric: *metrics[0], Write: *report}, nil
+}
+
+func (r *mutationResolver) Retract(ctx context.Context, input generated.RetractInput) (*generated.RetractPayload, error) {
+	d := draft(ctx, input.Key, input.IfUnchangedSince)
+	model.Each("input.retractions", input.Retractions, d.Retraction)
+	report, applied, err := r.apply(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	claims, err := claimsWith(ctx, applied.Taken)
+	if err != nil {
+		return nil, err
+	}
+	return &generated.RetractPayload{Claims: claims, Write: *report}, nil
+}
+
+func (r *mutationResolver) Write(ctx context.Context, input generated.WriteInput) (*generated.WritePayload, error) {
+	units, err := units(ctx, input.Metrics)
+	if err != nil {
+		return nil, err
+	}
+	d := draft(ctx, input.Key, input.IfUnchangedSince)
+	model.Each("input.sources", input.Sources, d.Source)
+	model.Each("input.metrics", input.Metrics, d.Metric)
+	model.Each("input.entities", input.Entities, d.Entity)
+	model.Each("input.relations", input.Relations, d.Relation)
+	model.Each("input.observations", input.Observations, func(path string, in *model.ObservationInput) { d.Observation(path, in, units) })
+	model.Each("input.retractions", input.Retractions, d.Retraction)
+	report, applied, err := r.apply(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	return written(ctx, d, report, applied)
+}
+
 func (r *personResolver) Roles(ctx context.Context, obj *model.Person, asOf *kg.PartialDate, first *int, after *string, last *int, before *string) (*model.Connection[*model.RoleEdge, model.Entity], error) {
 	page, err := states(ctx, obj.Member, kg.HoldsRole, kg.Out, asOf, nil, model.Paging(first, after, last, before))
 	if err != nil {
@@ -357,7 +464,18 @@ func (r *queryResolver) Metrics(ctx context.Context) ([]*kg.Metric, error) {
 	return model.ViewFrom(ctx).Metrics(ctx)
 }
 
+func (r *queryResolver) History(ctx context.Context, of kg.ID, first *int, after *string) (*model.Connection[*model.HistoryEdge, *model.HistoryEntry], error) {
+	page, err := model.ViewFrom(ctx).History(ctx, of, model.Paging(first, after, nil, nil))
+	return model.HistoryOf(page), err
+}
+
+func (r *queryResolver) Revision(ctx context.Context) (int, error) {
+	return int(model.ViewFrom(ctx).Revision()), nil
+}
+
 func (r *Resolver) Company() generated.CompanyResolver { return &companyResolver{r} }
+
+func (r *Resolver) Mutation() generated.MutationResolver { return &mutationResolver{r} }
 
 func (r *Resolver) Person() generated.PersonResolver { return &personResolver{r} }
 
@@ -366,8 +484,9 @@ func (r *Resolver) Product() generated.ProductResolver { return &productResolver
 func (r *Resolver) Query() generated.QueryResolver { return &queryResolver{r} }
 
 type (
-	companyResolver struct{ *Resolver }
-	personResolver  struct{ *Resolver }
-	productResolver struct{ *Resolver }
-	queryResolver   struct{ *Resolver }
+	companyResolver  struct{ *Resolver }
+	mutationResolver struct{ *Resolver }
+	personResolver   struct{ *Resolver }
+	productResolver  struct{ *Resolver }
+	queryResolver    struct{ *Resolver }
 )

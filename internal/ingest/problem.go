@@ -87,7 +87,11 @@ func (b *batch) rejected(err error) error {
 		return fmt.Errorf("ingest: write to the graph: %w", err)
 	}
 	for _, p := range rejection.Problems {
-		b.problems.add(b.origins[p.In][p.Index], "%v", p.Err)
+		reason := p.Err.Error()
+		if invalid, ok := errors.AsType[*kg.InvalidError](p.Err); ok {
+			reason = invalid.Reason // the place says where
+		}
+		b.problems.add(b.origins[p.In][p.Index], "%s", reason)
 	}
 	return b.problems.orNil(rejection.More)
 }

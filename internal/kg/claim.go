@@ -249,7 +249,7 @@ func (s *EntityStatement) check() error {
 		return err
 	}
 	if s.Kind < KindCompany || s.Kind > KindConcept {
-		return Invalidf("", "%s has no kind; expected one of %v", s.Entity, EntityKinds())
+		return Invalidf("kind", "%s has no kind; expected one of %v", s.Entity, EntityKinds())
 	}
 	return nil
 }
@@ -257,11 +257,11 @@ func (s *EntityStatement) check() error {
 func (s *NameStatement) check() error {
 	switch {
 	case strings.TrimSpace(s.Text) == "" || FoldName(s.Text) == "":
-		return Invalidf("", "a name of %s holds no letter or digit", s.Entity)
+		return Invalidf("text", "a name of %s holds no letter or digit", s.Entity)
 	case len(s.Text) > maxNameText:
-		return Invalidf("", "a name of %s is longer than %d bytes", s.Entity, maxNameText)
+		return Invalidf("text", "a name of %s is longer than %d bytes", s.Entity, maxNameText)
 	case s.Kind < NamePreferred || s.Kind > NameFormer:
-		return Invalidf("", "the name %q of %s has no kind", clip(s.Text), s.Entity)
+		return Invalidf("kind", "the name %q of %s has no kind", clip(s.Text), s.Entity)
 	}
 	return checkTexts(s.Text, s.Lang)
 }
@@ -287,30 +287,30 @@ func (s *RelationStatement) check() error {
 	case !known:
 		return Invalidf("", "a relation between %s and %s has no type", s.From, s.To)
 	case s.Start.IsYearly() || s.End.IsYearly():
-		return Invalidf("", "%s from %s to %s: a day of every year cannot be its date", s.Type, s.From, s.To)
+		return Invalidf("start", "%s from %s to %s: a day of every year cannot be its date", s.Type, s.From, s.To)
 	case rule.event && s.End.Placed():
-		return Invalidf("", "%s from %s to %s happens on a date and has no end", s.Type, s.From, s.To)
+		return Invalidf("end", "%s from %s to %s happens on a date and has no end", s.Type, s.From, s.To)
 	case s.Start.Placed() && s.End.Placed() && s.Start.Earliest() > s.End.Latest():
-		return Invalidf("", "%s from %s to %s ends (%s) before it begins (%s)", s.Type, s.From, s.To, s.End, s.Start)
+		return Invalidf("end", "%s from %s to %s ends (%s) before it begins (%s)", s.Type, s.From, s.To, s.End, s.Start)
 	case s.Stake != nil && !rule.stake:
-		return Invalidf("", "%s cannot carry a stake; only OWNS, ACQUIRED and INVESTED_IN can", s.Type)
+		return Invalidf("stake", "%s cannot carry a stake; only OWNS, ACQUIRED and INVESTED_IN can", s.Type)
 	case s.Money != nil && !rule.money:
-		return Invalidf("", "%s cannot carry a sum of money; only ACQUIRED, INVESTED_IN and PARTNERS_WITH can", s.Type)
+		return Invalidf("money", "%s cannot carry a sum of money; only ACQUIRED, INVESTED_IN and PARTNERS_WITH can", s.Type)
 	case s.Type == RelatedTo && s.Text == "":
-		return Invalidf("", "RELATED_TO from %s to %s needs a label that says how", s.From, s.To)
+		return Invalidf("text", "RELATED_TO from %s to %s needs a label that says how", s.From, s.To)
 	case len(s.Text) > maxText:
-		return Invalidf("", "%s from %s to %s: its text is longer than %d bytes", s.Type, s.From, s.To, maxText)
+		return Invalidf("text", "%s from %s to %s: its text is longer than %d bytes", s.Type, s.From, s.To, maxText)
 	}
 	if s.Stake != nil {
 		if err := s.Stake.Check(); err != nil {
-			return err
+			return inArgument("stake", err)
 		}
 	}
 	if s.Money != nil && !IsCurrency(s.Money.Currency) {
-		return Invalidf("", "%q is not an ISO 4217 currency code", clip(s.Money.Currency))
+		return Invalidf("money.currency", "%q is not an ISO 4217 currency code", clip(s.Money.Currency))
 	}
 	if err := checkTexts(s.Text); err != nil {
-		return err
+		return inArgument("text", err)
 	}
 	return checkAttributes(s.Attributes)
 }
@@ -318,16 +318,16 @@ func (s *RelationStatement) check() error {
 func (f *Figure) check() error {
 	switch {
 	case f.Unit == UnitDate && f.Date.IsZero():
-		return Invalidf("", "%s of %s needs a date", f.Metric, f.Subject)
+		return Invalidf("date", "%s of %s needs a date", f.Metric, f.Subject)
 	case f.Unit != UnitDate && !f.Date.IsZero():
-		return Invalidf("", "%s of %s is measured in %s and cannot be a date", f.Metric, f.Subject, f.Unit)
+		return Invalidf("date", "%s of %s is measured in %s and cannot be a date", f.Metric, f.Subject, f.Unit)
 	case f.Value-f.Value != 0:
-		return Invalidf("", "%s of %s must be a finite number", f.Metric, f.Subject)
+		return Invalidf("value", "%s of %s must be a finite number", f.Metric, f.Subject)
 	case len(f.Scope)+len(f.Label) > maxText:
-		return Invalidf("", "%s of %s: scope and label are longer than %d bytes", f.Metric, f.Subject, maxText)
+		return Invalidf("scope", "%s of %s: scope and label are longer than %d bytes", f.Metric, f.Subject, maxText)
 	}
 	if err := checkTexts(f.Scope, f.Label); err != nil {
-		return err
+		return inArgument("scope", err)
 	}
 	return checkAttributes(f.Dimensions)
 }
@@ -348,14 +348,14 @@ func checkTexts(texts ...string) error {
 
 func checkAttributes(attributes []Attribute) error {
 	if len(attributes) > maxAttributes {
-		return Invalidf("", "at most %d attributes are allowed, not %d", maxAttributes, len(attributes))
+		return Invalidf("attributes", "at most %d attributes are allowed, not %d", maxAttributes, len(attributes))
 	}
 	if !slices.IsSortedFunc(attributes, func(a, b Attribute) int { return strings.Compare(a.Key, b.Key) }) {
-		return Invalidf("", "attributes must be sorted by key")
+		return Invalidf("attributes", "attributes must be sorted by key")
 	}
 	for i, a := range attributes {
 		if a.Key == "" || len(a.Key)+len(a.Value) > maxText || (i > 0 && attributes[i-1].Key == a.Key) {
-			return Invalidf("", "the attribute %q must have a key of its own and at most %s bytes", clip(a.Key), strconv.Itoa(maxText))
+			return Invalidf("attributes", "the attribute %q must have a key of its own and at most %s bytes", clip(a.Key), strconv.Itoa(maxText))
 		}
 		if err := checkTexts(a.Key, a.Value); err != nil {
 			return err

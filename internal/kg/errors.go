@@ -65,7 +65,12 @@ func inArgument(argument string, err error) error {
 
 // NotFoundError is an ErrNotFound that says what is not there. Its text is safe
 // to show to a client.
-type NotFoundError struct{ Reason string }
+type NotFoundError struct {
+	// Argument is the path of the argument that names it; empty where the
+	// caller knows it better.
+	Argument string
+	Reason   string
+}
 
 // Error returns the reason.
 func (e *NotFoundError) Error() string { return e.Reason }

@@ -47,6 +47,16 @@ func NewGraph(store Store, o Options) *Graph {
 	return &Graph{store: store, text: o.Text, now: o.Now, budget: o.Budget.withDefaults()}
 }
 
+// Check returns what Apply would refuse about the write, and writes nothing.
+func (g *Graph) Check(ctx context.Context, w Write) error {
+	snap, err := g.store.Snapshot(ctx)
+	if err != nil {
+		return err
+	}
+	defer snap.Close()
+	return newApplication(snap, w, g.now().UTC()).prepare(ctx)
+}
+
 // Apply records a write: all of it or nothing. What is wrong with it is told in
 // full, as a *Rejection. Recording what the graph knows already changes nothing.
 func (g *Graph) Apply(ctx context.Context, w Write) (Applied, error) {
@@ -61,12 +71,12 @@ func (g *Graph) Apply(ctx context.Context, w Write) (Applied, error) {
 	if err != nil {
 		return Applied{}, err
 	}
-	a := &application{
-		snap: snap, write: w, at: at, revision: snap.Revision() + 1,
-		puts: make(map[ID]Record), gone: make(map[ID]bool), kinds: make(map[ID]EntityKind), touchedMetrics: make(map[ID]map[string]bool),
-		retracted: make(map[ID]*Claim), leaving: make(map[ID]bool),
+	a := newApplication(snap, w, at)
+	if err := a.prepare(ctx); err != nil {
+		return Applied{}, err
 	}
-	if err := a.prepare(ctx); err != nil || a.applied.Replayed {
+	if a.applied.Replayed {
+		a.applied.Taken, err = g.taken(ctx, snap, a.applied.Revision)
 		return a.applied, err
 	}
 	if err := a.materialise(ctx); err != nil {
@@ -77,6 +87,35 @@ func (g *Graph) Apply(ctx context.Context, w Write) (Applied, error) {
 	}
 	g.last = at
 	return a.applied, nil
+}
+
+// taken returns the claims that a revision took back.
+func (g *Graph) taken(ctx context.Context, snap Snapshot, revision Revision) ([]ID, error) {
+	var ids []ID
+	for c, err := range g.store.Changes(ctx, revision-1) {
+		if err != nil {
+			return nil, err
+		}
+		for _, t := range c.Touched {
+			if t.Kind == RecordClaim {
+				ids = append(ids, t.ID)
+			}
+		}
+		break
+	}
+	records, err := snap.Get(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	var taken []ID
+	for _, r := range records {
+		if c, ok := r.(*Claim); ok && slices.ContainsFunc(entriesAfter(c, revision-1), func(e Entry) bool {
+			return e.Revision == revision && e.Action == ActionRetracted
+		}) {
+			taken = append(taken, c.ID)
+		}
+	}
+	return taken, nil
 }
 
 // clock returns when a write is made: now, but never before the write before.
@@ -135,6 +174,14 @@ type application struct {
 	applied Applied
 	// touchedMetrics are the measures to look through for conflicts.
 	touchedMetrics map[ID]map[string]bool
+}
+
+func newApplication(snap Snapshot, w Write, at time.Time) *application {
+	return &application{
+		snap: snap, write: w, at: at, revision: snap.Revision() + 1,
+		puts: make(map[ID]Record), gone: make(map[ID]bool), kinds: make(map[ID]EntityKind), touchedMetrics: make(map[ID]map[string]bool),
+		retracted: make(map[ID]*Claim), leaving: make(map[ID]bool),
+	}
 }
 
 // prepare checks the write against itself and against what the graph holds.
@@ -268,7 +315,7 @@ func (a *application) describe(s *Source) error {
 		before.Earlier = nil
 		own.Earlier = append(old.Earlier, &before)
 	default:
-		return Invalidf("id", "the id %s belongs to a %s already", s.ID, old.RecordKind())
+		return Invalidf("id", "the id %s is taken already (%s)", s.ID, old.RecordKind())
 	}
 	a.puts[s.ID] = &own
 	return nil
@@ -328,13 +375,13 @@ func (a *application) learnKinds(claims []*Claim, at []int, bad *Rejection) {
 		switch s := c.Statement.(type) {
 		case *EntityStatement:
 			if old, ok := a.known[s.Entity]; ok && old.RecordKind() != RecordEntity && !leadsToClaim(old) {
-				bad.add(InClaims, at[i], Invalidf("", "the id %s belongs to a %s already", s.Entity, old.RecordKind()))
+				bad.add(InClaims, at[i], Invalidf("id", "the id %s is taken already (%s)", s.Entity, old.RecordKind()))
 			}
 			if _, ok := a.puts[s.Entity]; ok {
-				bad.add(InClaims, at[i], Invalidf("", "the id %s is that of a source or metric already", s.Entity))
+				bad.add(InClaims, at[i], Invalidf("id", "the id %s is that of a source or metric already", s.Entity))
 			}
 			if kind := a.kinds[s.Entity]; kind != 0 && kind != s.Kind {
-				bad.add(InClaims, at[i], Invalidf("", "%s is a %s and cannot become a %s; use another id", s.Entity, kind, s.Kind))
+				bad.add(InClaims, at[i], Invalidf("kind", "%s is a %s and cannot become a %s; use another id", s.Entity, kind, s.Kind))
 				continue
 			}
 			a.kinds[s.Entity] = s.Kind
@@ -344,7 +391,7 @@ func (a *application) learnKinds(claims []*Claim, at []int, bad *Rejection) {
 	}
 	for i, c := range claims {
 		if s, ok := c.Statement.(*EntityStatement); ok && a.isNew(s.Entity) && !named[s.Entity] {
-			bad.add(InClaims, at[i], Invalidf("", "the new entity %s has no name", s.Entity))
+			bad.add(InClaims, at[i], Invalidf("names", "the new entity %s has no name", s.Entity))
 			named[s.Entity] = true
 		}
 	}
@@ -365,15 +412,20 @@ func leadsToClaim(r Record) bool {
 
 func (a *application) checkClaim(c *Claim) error {
 	if !a.isSource(c.Source) {
-		return Invalidf("", "there is no source %q", clip(string(c.Source)))
+		return Invalidf("source", "there is no source %q", clip(string(c.Source)))
 	}
-	for _, id := range append(c.Statement.mentions(), c.AttributedTo) {
-		if id != "" && a.kinds[id] == 0 {
-			return Invalidf("", "there is no entity %q", clip(string(id)))
+	for i, id := range c.Statement.mentions() {
+		if a.kinds[id] == 0 {
+			return Invalidf(mentionedAs(c.Statement, i), "there is no entity %q", clip(string(id)))
 		}
 	}
-	if len(c.Locator)+len(c.Note) > 2*maxText {
-		return Invalidf("", "locator and note are longer than %d bytes", 2*maxText)
+	switch {
+	case c.AttributedTo != "" && a.kinds[c.AttributedTo] == 0:
+		return Invalidf("attributedTo", "there is no entity %q", clip(string(c.AttributedTo)))
+	case len(c.Locator) > maxText:
+		return Invalidf("locator", "it is longer than %d bytes", maxText)
+	case len(c.Note) > maxText:
+		return Invalidf("note", "it is longer than %d bytes", maxText)
 	}
 	if err := checkTexts(c.Locator); err != nil {
 		return inArgument("locator", err)
@@ -387,11 +439,22 @@ func (a *application) checkClaim(c *Claim) error {
 	case *Figure:
 		m := a.metrics.metrics[s.Metric]
 		if m == nil {
-			return Invalidf("", "there is no metric %q in the vocabulary; add it with a definition and a unit", clip(s.Metric))
+			return Invalidf("metric", "there is no metric %q in the vocabulary; add it with a definition and a unit", clip(s.Metric))
 		}
 		return m.checkUnit(s.Unit)
 	}
 	return nil
+}
+
+// mentionedAs returns how a statement calls the entity that it mentions with an index.
+func mentionedAs(s Statement, i int) string {
+	switch s.(type) {
+	case *RelationStatement:
+		return [...]string{"from", "to"}[i]
+	case *Figure:
+		return "subject"
+	}
+	return "id"
 }
 
 func (a *application) isSource(id ID) bool {

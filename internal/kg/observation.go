@@ -47,11 +47,11 @@ var metricName = regexp.MustCompile(`^[a-z][a-z0-9]*(_[a-z0-9]+)*$`)
 func (m *Metric) check() error {
 	switch {
 	case len(m.Name) > 100 || !metricName.MatchString(m.Name):
-		return Invalidf("", "%q is not a metric name; expected snake_case such as annual_active_users", clip(m.Name))
+		return Invalidf("name", "%q is not a metric name; expected snake_case such as annual_active_users", clip(m.Name))
 	case m.Definition == "":
-		return Invalidf("", "the metric %s has no definition", m.Name)
+		return Invalidf("definition", "the metric %s has no definition", m.Name)
 	case m.Unit == "" || IsCurrency(m.Unit):
-		return Invalidf("", "the metric %s needs a unit: money, date, people, percent, count …", m.Name)
+		return Invalidf("unit", "the metric %s needs a unit: money, date, people, percent, count …", m.Name)
 	}
 	return nil
 }
@@ -60,12 +60,12 @@ func (m *Metric) check() error {
 func (m *Metric) checkUnit(unit string) error {
 	if m.Unit == UnitMoney {
 		if !IsCurrency(unit) {
-			return Invalidf("", "%s is a sum of money and needs an ISO 4217 code as its unit, not %q", m.Name, clip(unit))
+			return Invalidf("unit", "%s is a sum of money and needs an ISO 4217 code as its unit, not %q", m.Name, clip(unit))
 		}
 		return nil
 	}
 	if unit != m.Unit {
-		return Invalidf("", "%s is measured in %s, not in %q", m.Name, m.Unit, clip(unit))
+		return Invalidf("unit", "%s is measured in %s, not in %q", m.Name, m.Unit, clip(unit))
 	}
 	return nil
 }

@@ -108,10 +108,10 @@ func (t RelationType) CarriesStake() bool { return relationRules[t].stake }
 func (t RelationType) checkEnds(from, to EntityKind) error {
 	rule := relationRules[t]
 	if rule.from != nil && !slices.Contains(rule.from, from) {
-		return Invalidf("", "%s starts at one of %v, not at a %s", t, rule.from, from)
+		return Invalidf("from", "%s starts at one of %v, not at a %s", t, rule.from, from)
 	}
 	if rule.to != nil && !slices.Contains(rule.to, to) {
-		return Invalidf("", "%s leads to one of %v, not to a %s", t, rule.to, to)
+		return Invalidf("to", "%s leads to one of %v, not to a %s", t, rule.to, to)
 	}
 	return nil
 }

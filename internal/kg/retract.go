@@ -47,6 +47,7 @@ func (a *application) retract(ctx context.Context, fresh []*Claim, bad *Rejectio
 		}
 		bad.add(InRetractions, i, a.retractClaims(r, a.write.Retractions[i].Reason, families[retractedFamily(r)], said))
 	}
+	a.applied.Taken = slices.Sorted(maps.Keys(a.retracted))
 	return a.checkLeft(ctx, meant, families, fresh, bad)
 }
 
@@ -79,7 +80,7 @@ func (a *application) meant(ctx context.Context, bad *Rejection) ([]Record, erro
 		case *Claim, *Relation, *Observation, *Entity:
 			meant[i] = record
 		case nil:
-			bad.add(InRetractions, i, &NotFoundError{fmt.Sprintf("there is nothing with the id %q", clip(string(r.ID)))})
+			bad.add(InRetractions, i, &NotFoundError{Argument: "id", Reason: fmt.Sprintf("there is nothing with the id %q", clip(string(r.ID)))})
 		default:
 			bad.add(InRetractions, i, Invalidf("id", "%s is a %s; claims can be taken back, and relations, observations and entities with all their claims",
 				r.ID, record.RecordKind()))

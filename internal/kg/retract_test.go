@@ -341,7 +341,7 @@ func TestASourceIsDescribedAnew(t *testing.T) {
 		}
 	}
 	mentioned(t, problems(t, a.graph, kg.Write{Sources: []*kg.Source{{ID: "acme", Title: "x"}, {ID: "s", Title: "x", URL: "a\tb"}, {ID: "t", Title: " "}}}),
-		"sources[0]: id:", "belongs to a entity")
+		"sources[0]: id:", "is taken already (entity)")
 }
 
 func TestNothingMergesIntoItself(t *testing.T) {

@@ -63,6 +63,8 @@ type Applied struct {
 	Retracted int
 	// Claims are the ids of the claims of the write, aligned with them.
 	Claims []ID
+	// Taken are the ids of the claims that were taken back, in id order.
+	Taken []ID
 	// Replayed reports that the write had been done before under its key;
 	// Revision is then that of the first time, and the counts are 0.
 	Replayed bool

@@ -99,6 +99,17 @@ func (p presenter) describe(ctx context.Context, err error, field *graphql.Field
 		extensions["argument"] = argument
 		return codeBadUserInput, argument + ": " + invalid.Reason
 	}
+	if missing, ok := errors.AsType[*kg.NotFoundError](err); ok {
+		if argument = joinArgument(argument, missing.Argument); argument == "" {
+			return codeNotFound, missing.Reason
+		}
+		extensions["argument"] = argument
+		return codeNotFound, argument + ": " + missing.Reason
+	}
+	if conflict, ok := errors.AsType[*kg.ConflictError](err); ok {
+		extensions["changed"] = changed(conflict.Changed)
+		return codeConflict, conflict.Error()
+	}
 	if costly, ok := errors.AsType[*kg.TooComplexError](err); ok {
 		return codeTooComplex, costly.Reason
 	}
@@ -138,6 +149,21 @@ func (p presenter) describe(ctx context.Context, err error, field *graphql.Field
 	}
 	extensions["requestId"] = requestFrom(ctx).id
 	return codeInternal, "internal error"
+}
+
+// changed tells what has changed since the revision on which a write rests.
+func changed(entries []kg.Entry) []map[string]any {
+	list := make([]map[string]any, len(entries))
+	for i, e := range entries {
+		item := map[string]any{"revision": e.Revision, "at": e.At, "by": e.By, "action": e.Action.String()}
+		if e.Claim != nil {
+			item["claim"], item["fact"], item["summary"] = e.Claim.ID, e.Claim.Fact, e.Claim.Summary()
+		} else {
+			item["source"] = e.Source.ID
+		}
+		list[i] = item
+	}
+	return list
 }
 
 // describeDocument deals with what gqlgen finds wrong before execution.
