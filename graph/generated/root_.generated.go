@@ -5798,7 +5798,7 @@ input ObservationInput {
   date: PartialDate
   "ISO 4217 code for money; else the unit of the metric, which is taken where it is missing."
   unit: String
-  qualifier: Qualifier = EXACTLY
+  qualifier: Qualifier = EXACT
   nature: Nature = ACTUAL
   "The days of which it speaks."
   period: Period

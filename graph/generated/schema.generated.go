@@ -17642,7 +17642,7 @@ func unmarshalInputObservationInput(ctx context.Context, ec *executionContext, o
 	}
 
 	if _, present := asMap["qualifier"]; !present {
-		asMap["qualifier"] = "EXACTLY"
+		asMap["qualifier"] = "EXACT"
 	}
 	if _, present := asMap["nature"]; !present {
 		asMap["nature"] = "ACTUAL"

@@ -321,12 +321,11 @@ func (d *Draft) Located(err error) []error {
 	var located []error
 	for _, p := range rejection.Problems {
 		path := d.places[p.In][p.Index]
-		switch e := p.Err.(type) {
-		case *kg.InvalidError:
+		if e, ok := errors.AsType[*kg.InvalidError](p.Err); ok {
 			located = append(located, &kg.InvalidError{Argument: argumentAt(path, e.Argument), Reason: e.Reason})
-		case *kg.NotFoundError:
+		} else if e, ok := errors.AsType[*kg.NotFoundError](p.Err); ok {
 			located = append(located, &kg.NotFoundError{Argument: joined(path, e.Argument), Reason: e.Reason})
-		default:
+		} else {
 			located = append(located, p.Err)
 		}
 	}

@@ -57,14 +57,6 @@ type Retraction struct {
 // Live reports that the claim stands.
 func (c *Claim) Live() bool { return c.Retracted == nil }
 
-// changed returns the newest revision that recorded the claim or took it back.
-func (c *Claim) changed() Revision {
-	if c.Retracted != nil {
-		return c.Retracted.Revision
-	}
-	return c.Revision
-}
-
 // asOf turns the claim into what was known of it at the moment, or returns nil
 // where it had not been recorded yet.
 func (c *Claim) asOf(at time.Time) *Claim {
@@ -246,7 +238,7 @@ const (
 
 func (s *EntityStatement) check() error {
 	if err := s.Entity.Check(); err != nil {
-		return err
+		return inArgument("id", err)
 	}
 	if s.Kind < KindCompany || s.Kind > KindConcept {
 		return Invalidf("kind", "%s has no kind; expected one of %v", s.Entity, EntityKinds())

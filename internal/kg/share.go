@@ -5,6 +5,8 @@ import (
 	"math"
 	"strconv"
 	"strings"
+
+	"golang.org/x/text/currency"
 )
 
 // Share is a part of a whole in percent, as an interval within 0 to 100: what
@@ -198,18 +200,20 @@ func (m Money) String() string {
 	return strconv.FormatFloat(m.Amount, 'f', -1, 64) + " " + m.Currency
 }
 
-// IsCurrency reports that the code has the shape of ISO 4217: three capital
-// letters. Which codes are in use changes over the years and is not checked.
+// newerCurrencies are codes of ISO 4217 that golang.org/x/text/currency, which
+// follows CLDR 32 of 2017, does not know yet.
+var newerCurrencies = map[string]bool{
+	"MRU": true, "SLE": true, "STN": true, "UYW": true, "VED": true, "VES": true, "XCG": true, "ZWG": true,
+}
+
+// IsCurrency reports that the code is one of ISO 4217, in capital letters: of a
+// currency of today or of the past.
 func IsCurrency(code string) bool {
-	if len(code) != 3 {
-		return false
+	if newerCurrencies[code] {
+		return true
 	}
-	for _, c := range code {
-		if c < 'A' || c > 'Z' {
-			return false
-		}
-	}
-	return true
+	unit, err := currency.ParseISO(code)
+	return err == nil && unit.String() == code
 }
 
 // ParseNumber reads a finite decimal number; underscores may group its digits.

@@ -43,7 +43,7 @@ const (
 
 func (s *Source) check() error {
 	if err := s.ID.Check(); err != nil {
-		return err
+		return inArgument("id", err)
 	}
 	switch {
 	case strings.TrimSpace(s.Title) == "":
