@@ -17,7 +17,8 @@ import (
 type commands struct {
 	folder
 
-	Serve serve `cmd:"" default:"withargs" help:"Answer GraphQL until told to stop. This is what happens where no command is named."`
+	Serve serve         `cmd:"" default:"withargs" help:"Answer GraphQL until told to stop. This is what happens where no command is named."`
+	Token tokenCommands `cmd:"" help:"Decide who may write: make, show and end tokens."`
 }
 
 // folder is what every command needs to know.
@@ -58,7 +59,8 @@ Examples:
   keiretsu                               the demo facts, at http://127.0.0.1:8080
   keiretsu --addr 127.0.0.1:0            at a free port
   keiretsu --data ~/graph                with a data folder of one's own
-  KEIRETSU_ADDR=127.0.0.1:9000 keiretsu  set by environment; flags come first`
+  KEIRETSU_ADDR=127.0.0.1:9000 keiretsu  set by environment; flags come first
+  keiretsu token create ann --scope write   a token for someone who may write`
 
 // errHelp says that help was asked for and has been printed.
 var errHelp = errors.New("help was printed")
