@@ -13,11 +13,14 @@ import (
 	"testing/iotest"
 
 	"github.com/google/go-cmp/cmp"
+
+	"keiretsu/internal/auth"
 )
 
 func TestPostRequests(t *testing.T) {
 	const graphqlJSON = "application/graphql-response+json"
-	r := newRig(t, nil)
+	access, tokens := newAccess(t)
+	r := newRig(t, func(c *Config) { c.Access = access })
 	tests := []struct {
 		name   string
 		body   string
@@ -35,7 +38,7 @@ func TestPostRequests(t *testing.T) {
 			status: 200, media: mediaResponse, want: `{"data":{"name":"text"}}`,
 		},
 		{
-			name: "mutation", body: `{"query":"mutation { rename(name: \"x\") }"}`,
+			name: "mutation", body: `{"query":"mutation { rename(name: \"x\") }"}`, header: []string{"Authorization", "Bearer " + tokens[auth.ScopeWrite]},
 			status: 200, media: mediaJSON, want: `{"data":{"rename":"text"}}`,
 		},
 		{
