@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -85,7 +86,7 @@ type contents struct {
 // write, or that makes no sense.
 func (f TokenFile) read() ([]stored, fs.FileInfo, error) {
 	file, err := os.Open(f.Path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if absent(err) {
 		return nil, nil, nil
 	}
 	if err != nil {
@@ -114,6 +115,11 @@ func (f TokenFile) read() ([]stored, fs.FileInfo, error) {
 		return nil, info, fmt.Errorf("%s %w", f.Path, err)
 	}
 	return tokens, info, nil
+}
+
+// absent reports whether there is no file, or not even its folder.
+func absent(err error) bool {
+	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR)
 }
 
 func parseTokens(text []byte) ([]stored, error) {

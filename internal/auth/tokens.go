@@ -2,7 +2,6 @@ package auth
 
 import (
 	"crypto/subtle"
-	"errors"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -66,7 +65,7 @@ func (t *Tokens) current() (map[string]stored, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	now, err := os.Stat(t.file.Path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if absent(err) {
 		now, err = nil, nil
 	}
 	if err != nil {

@@ -12,7 +12,6 @@ import (
 
 	"keiretsu/graph/model"
 	"keiretsu/internal/auth"
-	"keiretsu/internal/kg"
 )
 
 // Access says who may do what. With its zero value everybody may read and
@@ -214,7 +213,7 @@ func (o operations) InterceptOperation(ctx context.Context, next graphql.Operati
 		return next(ctx)
 	}
 	entry := o.entry(ctx, auth.EventBegin)
-	entry.Operation, entry.Fields, entry.Keys = operationName(op), fieldsOf(op), keysOf(ctx, op)
+	entry.Operation, entry.Fields, entry.Keys = operationName(op), fieldsOf(op), keysOf(op)
 	if err := o.Audit.Append(entry); err != nil {
 		return graphql.OneShot(&graphql.Response{Errors: gqlerror.List{o.presenter.present(ctx, errNoAudit)}})
 	}
@@ -276,9 +275,9 @@ func codeOf(errs gqlerror.List) string {
 	return code
 }
 
-func counts(a kg.Applied) map[string]int {
+func counts(a model.Sum) map[string]int {
 	all := map[string]int{
-		"recorded": a.Recorded, "known": a.Known,
+		"recorded": a.Recorded, "known": a.Known, "retracted": a.Retracted, "replayed": a.Replayed,
 		"entities": a.Entities, "relations": a.Relations, "observations": a.Observations,
 	}
 	for kind, n := range all {
@@ -309,7 +308,7 @@ const (
 )
 
 // keysOf returns the idempotency keys of an operation.
-func keysOf(ctx context.Context, op *graphql.OperationContext) []string {
+func keysOf(op *graphql.OperationContext) []string {
 	var keys []string
 	take := func(args map[string]any) {
 		for _, name := range keyNames {

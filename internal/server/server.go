@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -48,6 +49,8 @@ type Config struct {
 	WithRequest func(context.Context) (context.Context, func(), error)
 	// Access says who may do what.
 	Access Access
+	// TLS, if set, makes Serve speak https; see [Certificate].
+	TLS *tls.Config
 	// Admin, if set, is what principals of scope admin reach at /admin/. It sees
 	// whole paths.
 	Admin http.Handler
@@ -74,6 +77,7 @@ type Server struct {
 	presenter presenter
 	handler   http.Handler
 	ready     func(context.Context) error
+	tls       *tls.Config
 	timeout   time.Duration
 	drain     time.Duration
 	draining  atomic.Bool
@@ -104,6 +108,7 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{
 		log:     cmp.Or(cfg.Logger, slog.Default()),
 		ready:   cfg.Ready,
+		tls:     cfg.TLS,
 		timeout: cmp.Or(cfg.Timeout, 10*time.Second),
 		drain:   cmp.Or(cfg.DrainTimeout, 10*time.Second),
 	}
@@ -169,6 +174,9 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	requests, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	srv := s.httpServer(requests)
+	if s.tls != nil {
+		listener = tls.NewListener(listener, s.tls)
+	}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(listener) }()
 	select {

@@ -321,37 +321,6 @@ func TestInputIsNotSentBack(t *testing.T) {
 	})
 }
 
-func TestPagesOfOtherOriginsAreRefused(t *testing.T) {
-	r := newRig(t, nil)
-	tests := []struct {
-		name   string
-		header []string
-		status int
-	}{
-		{"no browser", nil, 200},
-		{"same origin", []string{"Sec-Fetch-Site", "same-origin", "Origin", "http://example.com"}, 200},
-		{"same origin, older browser", []string{"Origin", "http://example.com"}, 200},
-		{"foreign", []string{"Sec-Fetch-Site", "cross-site", "Origin", "http://evil.example"}, 403},
-		{"foreign, older browser", []string{"Origin", "http://evil.example"}, 403},
-		{"suffix of the host", []string{"Origin", "http://evil-example.com"}, 403},
-		{"null", []string{"Origin", "null"}, 403},
-	}
-	for _, test := range tests {
-		t.Run(test.name, func(t *testing.T) {
-			a := r.post(t, `{"query":"{ name }"}`, test.header...)
-			if a.status != test.status {
-				t.Errorf("status %d, want %d: %s", a.status, test.status, a.body)
-			}
-			if got := a.header.Get("Access-Control-Allow-Origin"); got != "" {
-				t.Errorf("Access-Control-Allow-Origin %q, want none", got)
-			}
-		})
-	}
-}
-
-// TestEachOperationIsBracketed wants WithRequest and its release once for each
-// operation that runs, in order, whatever becomes of it, and not at all for
-// what never becomes an operation.
 func TestEachOperationIsBracketed(t *testing.T) {
 	type key struct{}
 	type bracket struct{ opened, released int }
