@@ -42,7 +42,7 @@ type serve struct {
 	WalkEdges int           `default:"500000" placeholder:"N" help:"Most relations that one of these may read. Default ${default}, environment KEIRETSU_WALK_EDGES."`
 	WalkTime  time.Duration `default:"5s" placeholder:"DURATION" help:"Longest that one of these may take. Default ${default}, environment KEIRETSU_WALK_TIME."`
 
-	authFlags
+	Access authFlags `embed:""`
 }
 
 const description = `Keiretsu answers GraphQL questions about a company knowledge graph, with the
@@ -118,5 +118,5 @@ func (c *serve) Validate() error {
 	if c.WalkNodes < 1 || c.WalkEdges < 1 || c.WalkTime <= 0 {
 		return errors.New("--walk-nodes, --walk-edges and --walk-time must be more than 0")
 	}
-	return c.authFlags.check()
+	return c.Access.check()
 }

@@ -62,7 +62,7 @@ func (c *serve) Run(ctx context.Context, m *Main, f *folder) (err error) {
 		return fmt.Errorf("cannot listen on %s: %w", c.Addr, cause(err))
 	}
 	defer listener.Close()
-	entry, err := c.authFlags.open(f, listener.Addr(), log)
+	entry, err := c.Access.open(f, listener.Addr(), log)
 	if err != nil {
 		return err
 	}
@@ -83,7 +83,7 @@ func (c *serve) Run(ctx context.Context, m *Main, f *folder) (err error) {
 		return err
 	}
 
-	if entry.access.Audit, err = c.authFlags.auditLog(m, f, log); err != nil {
+	if entry.access.Audit, err = c.Access.auditLog(m, f, log); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, entry.access.Audit.Close()) }()
