@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/json"
 	"encoding/pem"
+	"fmt"
 	"io"
 	"log/slog"
 	"math/big"
@@ -19,6 +20,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"keiretsu/internal/auth"
 )
@@ -247,5 +250,50 @@ func TestAddressesOnTheNetwork(t *testing.T) {
 				t.Errorf("log: %s", &log)
 			}
 		})
+	}
+}
+
+// TestAWriteNamesItsAuthor follows a write into the history and the audit log.
+func TestAWriteNamesItsAuthor(t *testing.T) {
+	data := t.TempDir()
+	token := strings.TrimSpace(command(t, "token", "create", "ann", "--scope", "write", "--data", data))
+	p := start(t, data)
+	const put = `{"query":"mutation Describe { putSource(input: {key: \"k-1\", source: {id: \"memo-1\", title: \"A confidential title\"}}) { write { revision replayed } } }"}`
+	if status, said := with(t, "", http.MethodPost, p.url+"/graphql", put); status != 401 {
+		t.Errorf("without a token: %d %s", status, said)
+	}
+	for _, replayed := range []string{"false", "true"} {
+		if status, said := with(t, token, http.MethodPost, p.url+"/graphql", put); status != 200 || !strings.Contains(said, `"replayed":`+replayed) {
+			t.Errorf("with the token: %d %s", status, said)
+		}
+	}
+	status, said := with(t, "", http.MethodPost, p.url+"/graphql", `{"query":"{ history(of: \"memo-1\") { nodes { by } } }"}`)
+	if want := `{"data":{"history":{"nodes":[{"by":"token:ann"}]}}}`; status != 200 || said != want {
+		t.Errorf("history: %d %s, want %s", status, said, want)
+	}
+	p.stop(t)
+
+	text, err := os.ReadFile(filepath.Join(data, "audit.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(text), "confidential") || strings.Contains(string(text), token) {
+		t.Errorf("the audit log tells what was written, or by which token:\n%s", text)
+	}
+	var got []string
+	for line := range strings.Lines(string(text)) {
+		var e auth.Entry
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, fmt.Sprint(e.Event, " ", e.Principal, " ", e.Operation, " ", e.Fields, e.Keys, " ", e.Code, " ", e.Revision > 0, e.Counts["replayed"]))
+	}
+	want := []string{
+		"refused anonymous Describe [putSource] [] UNAUTHENTICATED false 0",
+		"begin token:ann Describe [putSource] [k-1]  false 0", "done token:ann Describe [putSource] [k-1] OK true 0",
+		"begin token:ann Describe [putSource] [k-1]  false 0", "done token:ann Describe [putSource] [k-1] OK true 1",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("audit log (-want +got):\n%s\n%s", diff, text)
 	}
 }

@@ -297,9 +297,8 @@ func fieldsOf(op *graphql.OperationContext) []string {
 	return names
 }
 
-// keyNames are what an idempotency key is called: an argument of a mutation, or
-// a field of its input.
-var keyNames = [...]string{"key", "idempotencyKey"}
+// keyName is what an idempotency key is called in the input of a mutation.
+const keyName = "key"
 
 // maxKeys bounds the keys of one line, maxKeyRunes the length of each.
 const (
@@ -310,19 +309,12 @@ const (
 // keysOf returns the idempotency keys of an operation.
 func keysOf(op *graphql.OperationContext) []string {
 	var keys []string
-	take := func(args map[string]any) {
-		for _, name := range keyNames {
-			if key, ok := args[name].(string); ok && len(keys) < maxKeys {
-				keys = append(keys, shorten(key, maxKeyRunes))
-			}
-		}
-	}
 	for _, field := range graphql.CollectFields(op, op.Operation.SelectionSet, nil) {
 		args := field.ArgumentMap(op.Variables)
-		take(args)
 		for _, argument := range field.Definition.Arguments { // in the order of the schema
-			if input, ok := args[argument.Name].(map[string]any); ok {
-				take(input)
+			input, _ := args[argument.Name].(map[string]any)
+			if key, ok := input[keyName].(string); ok && len(keys) < maxKeys {
+				keys = append(keys, shorten(key, maxKeyRunes))
 			}
 		}
 	}

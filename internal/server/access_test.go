@@ -203,7 +203,7 @@ func ways(t *testing.T, m mutation) map[string]*http.Request {
 // schemaOfOurs is the schema that the program serves, over nothing.
 func schemaOfOurs(t *testing.T, ran *int) graphql.ExecutableSchema {
 	t.Helper()
-	return counting{resolvers.NewSchema(slog.New(slog.DiscardHandler)), ran}
+	return counting{resolvers.NewSchema(nil, slog.New(slog.DiscardHandler)), ran}
 }
 
 // counting counts executions.
