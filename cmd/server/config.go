@@ -17,7 +17,8 @@ import (
 type commands struct {
 	folder
 
-	Serve serve `cmd:"" default:"withargs" help:"Answer GraphQL until told to stop. This is what happens where no command is named."`
+	Serve serve         `cmd:"" default:"withargs" help:"Answer GraphQL until told to stop. This is what happens where no command is named."`
+	Token tokenCommands `cmd:"" help:"Decide who may write: make, show and end tokens."`
 }
 
 // folder is what every command needs to know.
@@ -35,11 +36,13 @@ func (f *folder) Validate() error {
 
 // serve is the command that answers GraphQL.
 type serve struct {
-	Addr string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to listen on. Port 0 picks a free one. With an address other than loopback, everyone who reaches it can read everything. Default ${default}, environment KEIRETSU_ADDR."`
+	Addr string `default:"127.0.0.1:8080" placeholder:"HOST:PORT" help:"Address to listen on. Port 0 picks a free one. With an address other than loopback, everyone who reaches it can read everything, unless --reads-need-token is set. Default ${default}, environment KEIRETSU_ADDR."`
 
 	WalkNodes int           `default:"50000" placeholder:"N" help:"Most entities that one traversal, path search, ownership or count may reach; past it the answer is TOO_COMPLEX, or marked truncated where a part is worth having. Default ${default}, environment KEIRETSU_WALK_NODES."`
 	WalkEdges int           `default:"500000" placeholder:"N" help:"Most relations that one of these may read. Default ${default}, environment KEIRETSU_WALK_EDGES."`
 	WalkTime  time.Duration `default:"5s" placeholder:"DURATION" help:"Longest that one of these may take. Default ${default}, environment KEIRETSU_WALK_TIME."`
+
+	Access authFlags `embed:""`
 }
 
 const description = `Keiretsu answers GraphQL questions about a company knowledge graph, with the
@@ -58,7 +61,8 @@ Examples:
   keiretsu                               the demo facts, at http://127.0.0.1:8080
   keiretsu --addr 127.0.0.1:0            at a free port
   keiretsu --data ~/graph                with a data folder of one's own
-  KEIRETSU_ADDR=127.0.0.1:9000 keiretsu  set by environment; flags come first`
+  KEIRETSU_ADDR=127.0.0.1:9000 keiretsu  set by environment; flags come first
+  keiretsu token create ann --scope write   a token for someone who may write`
 
 // errHelp says that help was asked for and has been printed.
 var errHelp = errors.New("help was printed")
@@ -114,5 +118,5 @@ func (c *serve) Validate() error {
 	if c.WalkNodes < 1 || c.WalkEdges < 1 || c.WalkTime <= 0 {
 		return errors.New("--walk-nodes, --walk-edges and --walk-time must be more than 0")
 	}
-	return nil
+	return c.Access.check()
 }

@@ -70,7 +70,7 @@ type program struct {
 	url string
 }
 
-var clickHere = regexp.MustCompile(`(http://\S+)/graphiql`)
+var clickHere = regexp.MustCompile(`(https?://\S+)/graphiql`)
 
 // ready waits until the program has said where to click.
 func (p *program) ready(t testing.TB) {

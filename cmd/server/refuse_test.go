@@ -64,30 +64,36 @@ func TestBadArguments(t *testing.T) {
 }
 
 func TestFlagsBeatEnvironmentBeatsDefaults(t *testing.T) {
+	type said struct {
+		Data, Addr           string
+		WalkNodes, WalkEdges int
+		WalkTime             time.Duration
+	}
 	env := map[string]string{"KEIRETSU_ADDR": "127.0.0.1:1", "KEIRETSU_DATA": "by-variable"}
 	for name, c := range map[string]struct {
 		args []string
 		env  map[string]string
-		want commands
+		want said
 	}{
-		"defaults":           {nil, nil, commands{folder{"./data"}, serve{Addr: "127.0.0.1:8080"}}},
-		"environment":        {nil, env, commands{folder{"by-variable"}, serve{Addr: "127.0.0.1:1"}}},
-		"flags":              {[]string{"--addr=127.0.0.1:2", "--data=by-flag"}, env, commands{folder{"by-flag"}, serve{Addr: "127.0.0.1:2"}}},
-		"one of each":        {[]string{"--addr=127.0.0.1:2"}, env, commands{folder{"by-variable"}, serve{Addr: "127.0.0.1:2"}}},
-		"empty variables":    {nil, map[string]string{"KEIRETSU_ADDR": ""}, commands{folder{"./data"}, serve{Addr: "127.0.0.1:8080"}}},
-		"flag as in default": {[]string{"--data=./data"}, env, commands{folder{"./data"}, serve{Addr: "127.0.0.1:1"}}},
+		"defaults":           {nil, nil, said{Data: "./data", Addr: "127.0.0.1:8080"}},
+		"environment":        {nil, env, said{Data: "by-variable", Addr: "127.0.0.1:1"}},
+		"flags":              {[]string{"--addr=127.0.0.1:2", "--data=by-flag"}, env, said{Data: "by-flag", Addr: "127.0.0.1:2"}},
+		"one of each":        {[]string{"--addr=127.0.0.1:2"}, env, said{Data: "by-variable", Addr: "127.0.0.1:2"}},
+		"empty variables":    {nil, map[string]string{"KEIRETSU_ADDR": ""}, said{Data: "./data", Addr: "127.0.0.1:8080"}},
+		"flag as in default": {[]string{"--data=./data"}, env, said{Data: "./data", Addr: "127.0.0.1:1"}},
 		"budget of walks": {
 			[]string{"--walk-nodes=7", "--walk-time=90ms"},
 			map[string]string{"KEIRETSU_WALK_EDGES": "8"},
-			commands{folder{"./data"}, serve{Addr: "127.0.0.1:8080", WalkNodes: 7, WalkEdges: 8, WalkTime: 90 * time.Millisecond}},
+			said{Data: "./data", Addr: "127.0.0.1:8080", WalkNodes: 7, WalkEdges: 8, WalkTime: 90 * time.Millisecond},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c.want.Serve.WalkNodes = cmp.Or(c.want.Serve.WalkNodes, 50_000)
-			c.want.Serve.WalkEdges = cmp.Or(c.want.Serve.WalkEdges, 500_000)
-			c.want.Serve.WalkTime = cmp.Or(c.want.Serve.WalkTime, 5*time.Second)
-			var got commands
-			_, err := parse(&got, c.args, func(name string) string { return c.env[name] }, io.Discard, io.Discard)
+			c.want.WalkNodes = cmp.Or(c.want.WalkNodes, 50_000)
+			c.want.WalkEdges = cmp.Or(c.want.WalkEdges, 500_000)
+			c.want.WalkTime = cmp.Or(c.want.WalkTime, 5*time.Second)
+			var flags commands
+			_, err := parse(&flags, c.args, func(name string) string { return c.env[name] }, io.Discard, io.Discard)
+			got := said{flags.Data, flags.Serve.Addr, flags.Serve.WalkNodes, flags.Serve.WalkEdges, flags.Serve.WalkTime}
 			if err != nil || got != c.want {
 				t.Errorf("got %+v, %v; want %+v", got, err, c.want)
 			}

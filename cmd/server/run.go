@@ -17,6 +17,7 @@ import (
 	"keiretsu/graph"
 	"keiretsu/graph/model"
 	"keiretsu/graph/resolvers"
+	"keiretsu/internal/auth"
 	"keiretsu/internal/ingest"
 	"keiretsu/internal/ingest/factfile"
 	"keiretsu/internal/kg"
@@ -61,6 +62,10 @@ func (c *serve) Run(ctx context.Context, m *Main, f *folder) (err error) {
 		return fmt.Errorf("cannot listen on %s: %w", c.Addr, cause(err))
 	}
 	defer listener.Close()
+	entry, err := c.Access.open(f, listener.Addr(), log)
+	if err != nil {
+		return err
+	}
 
 	store, err := badgerstore.Open(ctx, badgerstore.Options{Dir: filepath.Join(f.Data, "store"), Logger: log})
 	if err != nil {
@@ -78,14 +83,22 @@ func (c *serve) Run(ctx context.Context, m *Main, f *folder) (err error) {
 		return err
 	}
 
+	if entry.access.Audit, err = c.Access.auditLog(m, f, log); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, entry.access.Audit.Close()) }()
+	defer entry.watch(ctx)()
+
 	srv, err := server.New(server.Config{
 		Schema: resolvers.NewSchema(g, log),
 		SDL:    graph.SDL,
 		UI:     web.Handler(),
-		Ready:  g.Ping,
+		Ready:  func(ctx context.Context) error { return errors.Join(entry.ready(), g.Ping(ctx)) },
 		Logger: log,
+		Access: entry.access,
+		TLS:    entry.tls,
 		WithRequest: func(ctx context.Context) (context.Context, func(), error) {
-			ctx, done, err := model.WithViews(ctx, g.View)
+			ctx, done, err := model.WithViews(model.WithAuthor(ctx, auth.PrincipalFrom(ctx).Name), g.View)
 			return ctx, func() {
 				if err := done(); err != nil {
 					log.Error("closing a view", slog.Any("error", err))
@@ -97,7 +110,7 @@ func (c *serve) Run(ctx context.Context, m *Main, f *folder) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := m.greet(ctx, g, listener.Addr(), time.Since(began)); err != nil {
+	if err := m.greet(ctx, g, entry.scheme()+"://"+clickable(listener.Addr()), time.Since(began)); err != nil {
 		return err
 	}
 	return srv.Serve(ctx, listener)
@@ -137,7 +150,7 @@ func loadSeeds(ctx context.Context, g *kg.Graph, index *search.Index, log *slog.
 }
 
 // greet says what is there and where to click.
-func (m *Main) greet(ctx context.Context, g *kg.Graph, addr net.Addr, took time.Duration) error {
+func (m *Main) greet(ctx context.Context, g *kg.Graph, url string, took time.Duration) error {
 	v, err := g.View(ctx)
 	if err != nil {
 		return err
@@ -147,7 +160,6 @@ func (m *Main) greet(ctx context.Context, g *kg.Graph, addr net.Addr, took time.
 	if err != nil {
 		return err
 	}
-	url := "http://" + clickable(addr)
 	_, err = fmt.Fprintf(m.Stdout, `
 Keiretsu is ready (%s): %d entities, %d relations and %d figures from %d sources.
 

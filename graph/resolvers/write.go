@@ -31,6 +31,7 @@ func (r *mutationResolver) apply(ctx context.Context, d *model.Draft) (*generate
 	if err != nil {
 		return nil, nil, tell(ctx, d.Located(err))
 	}
+	model.LedgerFrom(ctx).Add(applied)
 	if err := model.Renew(ctx); err != nil {
 		return nil, nil, err
 	}

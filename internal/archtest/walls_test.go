@@ -64,6 +64,10 @@ var rooms = []room{
 		why:  "the index is a projection of the change log and can be rebuilt from any engine",
 	},
 	{
+		path: "internal/auth",
+		why:  "who asks is settled before anything is known of what they ask for",
+	},
+	{
 		path: "internal/web",
 		why:  "assets in a binary: they meet the graph over HTTP, as any client does",
 	},
@@ -95,7 +99,7 @@ var rooms = []room{
 	},
 	{
 		path:  "internal/server",
-		ours:  []string{"graph", "graph/*", "internal/kg", "internal/web"},
+		ours:  []string{"graph", "graph/*", "internal/auth", "internal/kg", "internal/web"},
 		tests: everything,
 		why:   "HTTP serves whatever graph it is handed; engine and index are chosen in cmd/server",
 	},
@@ -144,7 +148,9 @@ var homes = []home{
 	{module: "gonum.org/v1/gonum", rooms: []string{"internal/analysis"}, why: "the graph's own rules, ownership among them, are written out where they can be read; only stock algorithms are borrowed"},
 	{module: "github.com/goccy/go-yaml", rooms: []string{"internal/ingest", "internal/ingest/*"}, why: "a foreign format ends where drafts begin"},
 	{module: "github.com/klauspost/compress", rooms: []string{"internal/server"}, why: "compression is a matter of the wire"},
+	{module: "github.com/rs/cors", rooms: []string{"internal/server"}, why: "which pages may ask is a matter of HTTP"},
 	{module: "github.com/prometheus/client_golang", rooms: []string{"internal/server", "cmd/server"}, why: "other rooms report through their own types, so that measuring can change without them"},
+	{module: "github.com/coreos/go-oidc/v3", rooms: []string{"internal/auth"}, why: "who may write is settled in one room"},
 	{module: "github.com/alecthomas/kong", rooms: []string{"cmd/server"}, why: "flags end in one struct; no room reads the command line"},
 	{module: "github.com/google/go-cmp", testsOnly: true, why: "it panics on surprises, which is right in a test and nowhere else"},
 	{module: "pgregory.net/rapid", testsOnly: true, why: "it makes up input for tests"},

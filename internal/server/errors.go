@@ -15,6 +15,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
+	"keiretsu/internal/auth"
 	"keiretsu/internal/kg"
 )
 
@@ -30,7 +31,8 @@ import (
 //	TOO_COMPLEX                                     the document breaks a limit of its shape or cost
 //	TOO_LARGE                                       the request, the document or a batch is too long
 //	TIMEOUT                                         the time allowed for one request is over
-//	FORBIDDEN                                       a browser sent it for a page of another origin
+//	UNAUTHENTICATED                                 it needs a token, or the one shown is not accepted
+//	FORBIDDEN                                       the token lacks a scope, or a page of another origin sent it
 //	UNAVAILABLE                                     the store cannot answer at present
 //	INTERNAL          requestId                     a fault of ours, found in the log under that id
 const (
@@ -44,6 +46,8 @@ const (
 	codeForbidden     = "FORBIDDEN"
 	codeUnavailable   = "UNAVAILABLE"
 	codeInternal      = "INTERNAL"
+
+	codeUnauthenticated = "UNAUTHENTICATED"
 )
 
 // errPanic stands for a panic that is in the log already.
@@ -79,6 +83,9 @@ func (p presenter) describe(ctx context.Context, err error, field *graphql.Field
 			extensions["argument"] = refused.argument
 		}
 		return refused.code, refused.message
+	}
+	if refused, ok := errors.AsType[*auth.Refusal](err); ok {
+		return codeOfRefusal[refused.Class], refused.Message
 	}
 	if ambiguous, ok := errors.AsType[*kg.AmbiguousError](err); ok {
 		candidates := make([]map[string]string, len(ambiguous.Candidates))
@@ -164,6 +171,13 @@ func changed(entries []kg.Entry) []map[string]any {
 		list[i] = item
 	}
 	return list
+}
+
+// codeOfRefusal has the code of each class of auth.Refusal.
+var codeOfRefusal = map[error]string{
+	auth.ErrUnauthenticated: codeUnauthenticated,
+	auth.ErrForbidden:       codeForbidden,
+	auth.ErrUnavailable:     codeUnavailable,
 }
 
 // describeDocument deals with what gqlgen finds wrong before execution.

@@ -31,7 +31,8 @@ type Query implements Named {
   nodes(first: Int, filter: Filter): [Node!]!
   fail(class: String): String
 }
-type Mutation { rename(name: String!): String }
+type Mutation { rename(name: String!): String  apply(input: Change!): String }
+input Change { key: ID!  text: String }
 type Subscription { ticks: Int }
 interface Named { name: String! }
 type Node implements Named {

@@ -19,6 +19,11 @@ type request struct {
 	// operation and code are written by the transport and read after it.
 	operation string
 	code      string
+	// principal is the name of who sent it, empty for nobody known.
+	principal string
+	// remote, path and encrypted are those of the HTTP request.
+	remote, path string
+	encrypted    bool
 }
 
 type requestKey struct{}
@@ -81,6 +86,7 @@ func (s *Server) observed(next http.Handler) http.Handler {
 				slog.String("operation", req.operation),
 				slog.Int("status", rec.status),
 				slog.String("code", req.code),
+				slog.String("principal", req.principal),
 				slog.Float64("ms", float64(time.Since(start).Microseconds())/1000),
 				slog.Int64("bytes", rec.bytes),
 				slog.String("requestId", req.id))

@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -46,6 +47,13 @@ type Config struct {
 	// nil, if WithRequest returns an error, which is shown to the client by its
 	// class.
 	WithRequest func(context.Context) (context.Context, func(), error)
+	// Access says who may do what.
+	Access Access
+	// TLS, if set, makes Serve speak https; see [Certificate].
+	TLS *tls.Config
+	// Admin, if set, is what principals of scope admin reach at /admin/. It sees
+	// whole paths.
+	Admin http.Handler
 	// Limits bounds documents, bodies and error lists.
 	Limits Limits
 	// MaxCost is the largest estimated number of values of an answer; default
@@ -69,6 +77,7 @@ type Server struct {
 	presenter presenter
 	handler   http.Handler
 	ready     func(context.Context) error
+	tls       *tls.Config
 	timeout   time.Duration
 	drain     time.Duration
 	draining  atomic.Bool
@@ -88,6 +97,9 @@ func New(cfg Config) (*Server, error) {
 	case cfg.Ready == nil:
 		return nil, errors.New("server: Config.Ready is missing")
 	}
+	if err := CheckOrigins(cfg.Access.Origins, cfg.Access.ReadsNeedToken); err != nil {
+		return nil, fmt.Errorf("server: Config.Access.Origins: %w", err)
+	}
 	metrics, err := newMetrics(cfg.Collectors)
 	if err != nil {
 		return nil, fmt.Errorf("server: register metrics: %w", err)
@@ -96,10 +108,14 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{
 		log:     cmp.Or(cfg.Logger, slog.Default()),
 		ready:   cfg.Ready,
+		tls:     cfg.TLS,
 		timeout: cmp.Or(cfg.Timeout, 10*time.Second),
 		drain:   cmp.Or(cfg.DrainTimeout, 10*time.Second),
 	}
 	s.presenter = presenter{log: s.log, maxRunes: limits.MessageRunes, timeout: s.timeout}
+
+	gate := &gatekeeper{Access: cfg.Access, presenter: s.presenter, log: s.log}
+	pages := newOrigins(gate)
 
 	api := handler.New(cfg.Schema)
 	cache := lru.New[*ast.QueryDocument](cachedDocuments)
@@ -108,6 +124,7 @@ func New(cfg Config) (*Server, error) {
 	api.SetErrorPresenter(s.presenter.present)
 	api.SetRecoverFunc(s.presenter.recovered)
 	api.Use(guard{limits: limits, cache: cache})
+	api.Use(operations{gate})
 	api.Use(costLimit{schema: cfg.Schema, max: cmp.Or(cfg.MaxCost, 100_000)})
 	api.Use(extension.Introspection{})
 	api.AddTransport(transport{
@@ -119,11 +136,14 @@ func New(cfg Config) (*Server, error) {
 	})
 
 	mux := http.NewServeMux()
-	mux.Handle("/graphql", sameOrigin(api))
+	mux.Handle("/graphql", pages.guard(true, gate.graphQL(api)))
 	mux.Handle("/healthz", readOnly(text("ok\n")))
 	mux.Handle("/readyz", readOnly(http.HandlerFunc(s.serveReady)))
-	mux.Handle("/metrics", readOnly(metrics.handler(s.log)))
-	mux.Handle("/schema.graphql", readOnly(text(cfg.SDL)))
+	mux.Handle("/metrics", pages.guard(false, gate.needs(gate.reading(), readOnly(metrics.handler(s.log)))))
+	mux.Handle("/schema.graphql", pages.guard(true, gate.needs(gate.reading(), readOnly(text(cfg.SDL)))))
+	if cfg.Admin != nil {
+		mux.Handle("/admin/", pages.guard(false, gate.administration(cfg.Admin)))
+	}
 	mux.Handle("/graphiql", cfg.UI)
 	mux.Handle("/graphiql/", cfg.UI)
 	mux.Handle("/{$}", readOnly(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -138,7 +158,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: set up compression: %w", err)
 	}
-	s.handler = s.observed(secured(compress(mux)))
+	s.handler = s.observed(secured(compress(gate.identified(mux))))
 	return s, nil
 }
 
@@ -154,6 +174,9 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	requests, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	srv := s.httpServer(requests)
+	if s.tls != nil {
+		listener = tls.NewListener(listener, s.tls)
+	}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(listener) }()
 	select {
@@ -245,18 +268,6 @@ func readOnly(next http.Handler) http.Handler {
 	})
 }
 
-// sameOrigin refuses what a browser sends for a page of another origin. The
-// transport's insistence on JSON makes browsers ask first, and nobody answers;
-// this holds even where a browser or a proxy gets that wrong.
-func sameOrigin(next http.Handler) http.Handler {
-	protection := http.NewCrossOriginProtection()
-	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		requestFrom(r.Context()).code = codeForbidden
-		writeProblem(w, &problem{http.StatusForbidden, codeForbidden, "pages of other origins may not send requests here"})
-	}))
-	return protection.Handler(next)
-}
-
 // secured sets headers that suit answers which are data; the UI sets its own.
 func secured(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -265,6 +276,9 @@ func secured(next http.Handler) http.Handler {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+		if r.TLS != nil {
+			h.Set("Strict-Transport-Security", "max-age=31536000") // a year
+		}
 		next.ServeHTTP(w, r)
 	})
 }

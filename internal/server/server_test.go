@@ -164,6 +164,7 @@ func TestAccessLog(t *testing.T) {
 	want := map[string]any{
 		"level": "INFO", "msg": "request", "method": "POST", "path": "/graphql", "operation": "Names",
 		"status": 200.0, "code": "OK", "bytes": float64(len(a.body)), "requestId": "req-1",
+		"principal": "",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("record (-want +got):\n%s", diff)

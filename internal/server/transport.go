@@ -72,22 +72,21 @@ func (t transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 		return
 	}
 	op, errs := exec.CreateOperationContext(ctx, params)
+	if op != nil && op.Operation != nil && op.Operation.Operation == ast.Mutation && r.Method == http.MethodGet {
+		// Whoever asks: it is the wrong way to ask.
+		w.Header().Set("Allow", http.MethodPost)
+		t.reject(ctx, w, &problem{http.StatusMethodNotAllowed, codeBadUserInput, "GET is for queries; send mutations by POST"})
+		return
+	}
 	if errs != nil {
 		t.write(ctx, w, media, exec.DispatchError(graphql.WithOperationContext(ctx, op), errs))
 		return
 	}
 	req.operation = operationName(op)
-	switch op.Operation.Operation {
-	case ast.Subscription:
+	if op.Operation.Operation == ast.Subscription {
 		errs := gqlerror.List{refuse(errcode.ValidationFailed, "subscriptions are not served over plain HTTP; ask again with a query")}
 		t.write(ctx, w, media, exec.DispatchError(graphql.WithOperationContext(ctx, op), errs))
 		return
-	case ast.Mutation:
-		if r.Method == http.MethodGet {
-			w.Header().Set("Allow", http.MethodPost)
-			t.reject(ctx, w, &problem{http.StatusMethodNotAllowed, codeBadUserInput, "GET is for queries; send mutations by POST"})
-			return
-		}
 	}
 	t.write(ctx, w, media, t.execute(ctx, exec, op))
 }
@@ -264,10 +263,7 @@ func writeProblem(w http.ResponseWriter, p *problem) {
 func (t transport) write(ctx context.Context, w http.ResponseWriter, media string, response *graphql.Response) {
 	errs, extensions := response.Errors, response.Extensions
 	req := requestFrom(ctx)
-	req.code = "OK"
-	if len(errs) > 0 {
-		req.code, _ = errs[0].Extensions["code"].(string)
-	}
+	req.code = codeOf(errs)
 	if left := len(errs) - t.limits.Errors; left > 0 {
 		errs = errs[:t.limits.Errors]
 		if extensions == nil {
@@ -278,6 +274,7 @@ func (t transport) write(ctx context.Context, w http.ResponseWriter, media strin
 	status := http.StatusOK
 	if media == mediaResponse && response.Data == nil {
 		status = statusOf(req.code)
+		challenge(ctx, w, req.code)
 	}
 
 	var out bytes.Buffer
@@ -320,6 +317,10 @@ func statusOf(code string) int {
 		return http.StatusServiceUnavailable
 	case codeTimeout:
 		return http.StatusGatewayTimeout
+	case codeUnauthenticated:
+		return http.StatusUnauthorized
+	case codeForbidden:
+		return http.StatusForbidden
 	default:
 		return http.StatusBadRequest
 	}

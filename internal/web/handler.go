@@ -15,12 +15,13 @@ var dist embed.FS
 
 const root = "/graphiql"
 
-// contentSecurityPolicy lets the page reach its own origin and nothing else.
+// contentSecurityPolicy lets the page reach its own origin and nothing else, and
+// no other page put it into a frame.
 // Monaco writes style elements, hence 'unsafe-inline' for styles; GraphiQL's
 // fonts and some of Monaco's pictures are data: URLs.
 const contentSecurityPolicy = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; " +
 	"img-src 'self' data:; font-src 'self' data:; connect-src 'self'; worker-src 'self'; " +
-	"object-src 'none'; base-uri 'none'"
+	"object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 // contentTypes is a table of our own because package mime also reads the
 // machine's, which may lack an entry or have it wrong.

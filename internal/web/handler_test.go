@@ -91,6 +91,38 @@ func TestServesPageAndAssets(t *testing.T) {
 	}
 }
 
+// TestContentSecurityPolicy holds the policy against what a page with tokens in
+// it must not allow.
+func TestContentSecurityPolicy(t *testing.T) {
+	policy := map[string]string{}
+	for _, directive := range strings.Split(contentSecurityPolicy, "; ") {
+		name, value, _ := strings.Cut(directive, " ")
+		policy[name] = value
+	}
+	for name, want := range map[string]string{
+		"default-src": "'self'", "script-src": "'self'", "connect-src": "'self'", "worker-src": "'self'",
+		"object-src": "'none'", "base-uri": "'none'", "form-action": "'none'", "frame-ancestors": "'none'",
+	} {
+		if policy[name] != want {
+			t.Errorf("%s is %q, want %q", name, policy[name], want)
+		}
+	}
+	for name, value := range policy {
+		if strings.Contains(value, "unsafe-eval") || strings.Contains(value, "*") || strings.Contains(value, "unsafe-inline") && name != "style-src" {
+			t.Errorf("%s allows %s", name, value)
+		}
+	}
+	page := body(t, get(t, http.MethodGet, "/graphiql/", nil))
+	for _, script := range regexp.MustCompile(`(?is)<script[^>]*>(.*?)</script>`).FindAllStringSubmatch(page, -1) {
+		if strings.TrimSpace(script[1]) != "" || !strings.Contains(script[0], "src=") {
+			t.Errorf("the page has a script in it: %s", script[0])
+		}
+	}
+	if found := regexp.MustCompile(`(?i)\son[a-z]+\s*=|javascript:`).FindString(page); found != "" {
+		t.Errorf("the page has a script in it: %s", found)
+	}
+}
+
 func TestRedirectsToTheFolder(t *testing.T) {
 	response := get(t, http.MethodGet, "/graphiql", nil)
 	location := response.Header.Get("Location")
@@ -124,6 +156,32 @@ func TestUnknownPathsAreNotFound(t *testing.T) {
 		"/graphiql//etc/passwd",
 		`/graphiql/..\handler.go`,
 		"/graphiql/assets/../index.html",
+		"/graphiql/..",
+		"/graphiql/.",
+		"/graphiql/./",
+		"/graphiql/%2e%2e",
+		"/graphiql/%2e%2e%2fhandler.go",
+		"/graphiql/%252e%252e%252fhandler.go",
+		"/graphiql/%c0%ae%c0%ae/handler.go",
+		"/graphiql/..;/handler.go",
+		"/graphiql/....//handler.go",
+		"/graphiql/..%5c..%5chandler.go",
+		"/graphiql/%5cetc%5cpasswd",
+		"/graphiql/C:/windows/win.ini",
+		"/graphiql/file:///etc/passwd",
+		"/graphiql/index.html%00.js",
+		"/graphiql/LICENSES.md%00",
+		"/graphiql/LICENSES.md/",
+		"/graphiql/LICENSES.md%20",
+		"/graphiql/licenses.md",
+		"/graphiql/.git/config",
+		"/graphiql/assets/%2e%2e/%2e%2e/handler.go",
+		"//graphiql/",
+		"/graphiql//",
+		"/graphiql/assets//",
+		"/graphiql/%2f",
+		"/graphiql/dist/",
+		"/graphiql/" + strings.Repeat("../", 20) + "etc/passwd",
 		"/graphiql/%00",
 		"/graphiql/dist/index.html",
 	} {

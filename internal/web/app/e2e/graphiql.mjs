@@ -161,6 +161,25 @@ await check('headers editor', async () => {
   await page.locator('.graphiql-editor:not(.hidden)').nth(1).waitFor();
 });
 
+await check('a token is sent, and not kept', async () => {
+  const visitor = await openPage('light');
+  await visitor.getByRole('button', { name: 'Headers', exact: true }).click();
+  await visitor.evaluate(
+    text => globalThis.__MONACO.editor.getModels().find(model => model.uri.path.endsWith('request-headers.json')).setValue(text),
+    '{"X-Request-Id": "not-to-be-kept"}',
+  );
+  const sent = visitor.waitForRequest(
+    request => request.url() === endpoint && request.postData().includes(operations[0]),
+  );
+  await visitor.getByRole('button', { name: /^Execute query/ }).click();
+  assert.equal((await sent).headers()['x-request-id'], 'not-to-be-kept', 'header sent');
+  await visitor.locator('.result-window .view-lines').getByText('"data"').waitFor();
+  await visitor.waitForFunction(() => localStorage.getItem('keiretsu:graphiql:queries') !== null);
+  const kept = await visitor.evaluate(() => JSON.stringify({ ...localStorage }) + JSON.stringify({ ...sessionStorage }));
+  assert.ok(kept.includes(operations[0]), 'the question is kept');
+  assert.ok(!kept.includes('not-to-be-kept'), 'the header is not kept');
+});
+
 for (const [panel, landmark] of [
   ['Documentation Explorer', '.graphiql-doc-explorer'],
   ['GraphiQL Explorer', '.graphiql-explorer-root'],

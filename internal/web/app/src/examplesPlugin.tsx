@@ -42,6 +42,10 @@ function Examples() {
         ))}
       </ul>
       <p>Closed or changed one? It opens afresh from here.</p>
+      <p>
+        Where a token is needed, it goes into the tab Headers below the question, as{' '}
+        <code>{'{"Authorization": "Bearer TOKEN"}'}</code>. It is forgotten with the page unless the settings say otherwise.
+      </p>
     </section>
   );
 }

@@ -15,7 +15,7 @@ import { createRoot } from 'react-dom/client';
 import { examples } from './examples';
 import { examplesPlugin } from './examplesPlugin';
 import { fetcher } from './fetcher';
-import { isFirstVisit, storage } from './storage';
+import { headersAreKept, isFirstVisit, storage } from './storage';
 
 const plugins = [examplesPlugin, explorerPlugin(), HISTORY_PLUGIN];
 
@@ -29,6 +29,10 @@ createRoot(document.getElementById('root')!).render(
     initialVariables={isFirstVisit ? examples[0].variables : undefined}
     visiblePlugin={isFirstVisit ? examplesPlugin : undefined}
     defaultEditorToolsVisibility="variables"
+    // The place for a token. It is not kept beyond the page unless the settings say so.
+    isHeadersEditorEnabled
+    showPersistHeadersSettings
+    shouldPersistHeaders={headersAreKept()}
   >
     <GraphiQL.Logo>Keiretsu</GraphiQL.Logo>
   </GraphiQL>,
