@@ -40,6 +40,8 @@ type serve struct {
 	WalkNodes int           `default:"50000" placeholder:"N" help:"Most entities that one traversal, path search, ownership or count may reach; past it the answer is TOO_COMPLEX, or marked truncated where a part is worth having. Default ${default}, environment KEIRETSU_WALK_NODES."`
 	WalkEdges int           `default:"500000" placeholder:"N" help:"Most relations that one of these may read. Default ${default}, environment KEIRETSU_WALK_EDGES."`
 	WalkTime  time.Duration `default:"5s" placeholder:"DURATION" help:"Longest that one of these may take. Default ${default}, environment KEIRETSU_WALK_TIME."`
+
+	limitFlags
 }
 
 const description = `Keiretsu answers GraphQL questions about a company knowledge graph, with the
@@ -114,5 +116,5 @@ func (c *serve) Validate() error {
 	if c.WalkNodes < 1 || c.WalkEdges < 1 || c.WalkTime <= 0 {
 		return errors.New("--walk-nodes, --walk-edges and --walk-time must be more than 0")
 	}
-	return nil
+	return c.limitFlags.Validate()
 }

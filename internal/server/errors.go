@@ -30,6 +30,7 @@ import (
 //	TOO_COMPLEX                                     the document breaks a limit of its shape or cost
 //	TOO_LARGE                                       the request, the document or a batch is too long
 //	TIMEOUT                                         the time allowed for one request is over
+//	RATE_LIMITED                                    one client sends more requests than it may
 //	FORBIDDEN                                       a browser sent it for a page of another origin
 //	UNAVAILABLE                                     the store cannot answer at present
 //	INTERNAL          requestId                     a fault of ours, found in the log under that id
@@ -41,6 +42,7 @@ const (
 	codeTooComplex    = "TOO_COMPLEX"
 	codeTooLarge      = "TOO_LARGE"
 	codeTimeout       = "TIMEOUT"
+	codeRateLimited   = "RATE_LIMITED"
 	codeForbidden     = "FORBIDDEN"
 	codeUnavailable   = "UNAVAILABLE"
 	codeInternal      = "INTERNAL"
@@ -57,7 +59,16 @@ type presenter struct {
 	timeout  time.Duration
 }
 
-// present implements graphql.ErrorPresenterFunc.
+// field implements graphql.ErrorPresenterFunc: it presents an error for the
+// list of an answer, nil where the list is full.
+func (p presenter) field(ctx context.Context, err error) *gqlerror.Error {
+	if b := budgetFrom(ctx); b != nil && !b.admit(err) {
+		return nil
+	}
+	return p.present(ctx, err)
+}
+
+// present returns what a client learns of an error.
 func (p presenter) present(ctx context.Context, err error) *gqlerror.Error {
 	out := &gqlerror.Error{Extensions: map[string]any{}}
 	field, argument := graphql.GetFieldContext(ctx), ""
@@ -257,6 +268,9 @@ func argumentType(field *graphql.FieldContext, path string) string {
 // recovered implements graphql.RecoverFunc: the log gets the stack, the client
 // an id to ask for it.
 func (p presenter) recovered(ctx context.Context, panicked any) error {
+	if requestFrom(ctx).logged.Add(1) > enough {
+		return errPanic
+	}
 	p.log.ErrorContext(ctx, "panic",
 		slog.String("requestId", requestFrom(ctx).id),
 		slog.Any("panic", panicked),
@@ -264,10 +278,12 @@ func (p presenter) recovered(ctx context.Context, panicked any) error {
 	return errPanic
 }
 
+// enough is how many causes of one request the log takes.
+const enough = 10
+
 // logOnce logs the cause of an error of this request, unless so many are in the
 // log that one more would tell nothing.
 func (p presenter) logOnce(ctx context.Context, level slog.Level, text string, err error) {
-	const enough = 10
 	request := requestFrom(ctx)
 	if request.logged.Add(1) > enough {
 		return

@@ -19,6 +19,8 @@ type request struct {
 	// operation and code are written by the transport and read after it.
 	operation string
 	code      string
+	// cost is the estimated number of values of the answer, once it is known.
+	cost int
 }
 
 type requestKey struct{}

@@ -29,7 +29,7 @@ const cachedDocuments = 256
 // values elsewhere mean the default named.
 type Config struct {
 	// Schema answers the operations. Its Complexity functions must multiply by
-	// the page size asked for, or MaxCost bounds nothing.
+	// the page size asked for, or Limits.Cost bounds nothing.
 	Schema graphql.ExecutableSchema
 	// SDL is the text served at /schema.graphql.
 	SDL string
@@ -46,13 +46,13 @@ type Config struct {
 	// nil, if WithRequest returns an error, which is shown to the client by its
 	// class.
 	WithRequest func(context.Context) (context.Context, func(), error)
-	// Limits bounds documents, bodies and error lists.
+	// Limits bounds bodies, documents, answers and error lists.
 	Limits Limits
-	// MaxCost is the largest estimated number of values of an answer; default
-	// 100,000.
-	MaxCost int
-	// Timeout is the time allowed for one GraphQL request; default 10 s.
-	Timeout time.Duration
+	// Traffic bounds requests, connections and the time they take.
+	Traffic Traffic
+	// Principal, if set, names who sent a request, "" for somebody unknown.
+	// Clients that are known share an allowance wherever they ask from.
+	Principal func(context.Context) string
 	// DrainTimeout is how long Serve waits for running requests when told to
 	// stop; default 10 s.
 	DrainTimeout time.Duration
@@ -69,7 +69,11 @@ type Server struct {
 	presenter presenter
 	handler   http.Handler
 	ready     func(context.Context) error
-	timeout   time.Duration
+	traffic   Traffic
+	clients   *clients
+	gate      *gate
+	principal func(context.Context) string
+	metrics   *metrics
 	drain     time.Duration
 	draining  atomic.Bool
 	unready   atomic.Bool // the last probe failed
@@ -94,25 +98,34 @@ func New(cfg Config) (*Server, error) {
 	}
 	limits := cfg.Limits.withDefaults()
 	s := &Server{
-		log:     cmp.Or(cfg.Logger, slog.Default()),
-		ready:   cfg.Ready,
-		timeout: cmp.Or(cfg.Timeout, 10*time.Second),
-		drain:   cmp.Or(cfg.DrainTimeout, 10*time.Second),
+		log:       cmp.Or(cfg.Logger, slog.Default()),
+		ready:     cfg.Ready,
+		drain:     cmp.Or(cfg.DrainTimeout, 10*time.Second),
+		traffic:   cfg.Traffic.withDefaults(),
+		clients:   newClients(cfg.Traffic),
+		gate:      newGate(cfg.Traffic.withDefaults()),
+		metrics:   metrics,
+		principal: cfg.Principal,
 	}
-	s.presenter = presenter{log: s.log, maxRunes: limits.MessageRunes, timeout: s.timeout}
+	if s.principal == nil {
+		s.principal = nobody
+	}
+	s.presenter = presenter{log: s.log, maxRunes: limits.MessageRunes, timeout: s.traffic.Timeout}
 
 	api := handler.New(cfg.Schema)
 	cache := lru.New[*ast.QueryDocument](cachedDocuments)
 	api.SetQueryCache(cache)
 	api.SetParserTokenLimit(limits.Tokens)
-	api.SetErrorPresenter(s.presenter.present)
+	api.SetErrorPresenter(s.presenter.field)
 	api.SetRecoverFunc(s.presenter.recovered)
 	api.Use(guard{limits: limits, cache: cache})
-	api.Use(costLimit{schema: cfg.Schema, max: cmp.Or(cfg.MaxCost, 100_000)})
+	api.Use(costLimit{schema: cfg.Schema, limits: limits})
+	api.Use(answerLimit{limits: limits, presenter: s.presenter})
 	api.Use(extension.Introspection{})
 	api.AddTransport(transport{
 		limits:      limits,
-		timeout:     s.timeout,
+		timeout:     s.traffic.Timeout,
+		gate:        s.gate,
 		presenter:   s.presenter,
 		metrics:     metrics,
 		withRequest: cfg.WithRequest,
@@ -138,7 +151,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: set up compression: %w", err)
 	}
-	s.handler = s.observed(secured(compress(mux)))
+	s.handler = s.observed(secured(compress(s.paced(mux))))
 	return s, nil
 }
 
@@ -155,7 +168,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	defer cancel()
 	srv := s.httpServer(requests)
 	served := make(chan error, 1)
-	go func() { served <- srv.Serve(listener) }()
+	go func() { served <- srv.Serve(newBoundedListener(listener, s.traffic, s.metrics.refused)) }()
 	select {
 	case err := <-served:
 		return fmt.Errorf("server: serve %s: %w", listener.Addr(), err)
@@ -185,11 +198,11 @@ func (s *Server) httpServer(requests context.Context) *http.Server {
 	return &http.Server{
 		Handler:           s,
 		BaseContext:       func(net.Listener) context.Context { return requests },
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      s.timeout + 5*time.Second,
-		IdleTimeout:       60 * time.Second,
-		MaxHeaderBytes:    16 << 10,
+		ReadHeaderTimeout: s.traffic.HeaderTimeout,
+		ReadTimeout:       s.traffic.BodyTimeout,
+		WriteTimeout:      s.traffic.Timeout + s.traffic.ReadingTimeout,
+		IdleTimeout:       s.traffic.IdleTimeout,
+		MaxHeaderBytes:    s.traffic.HeaderBytes,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
 }

@@ -33,6 +33,7 @@ type transport struct {
 	timeout     time.Duration
 	presenter   presenter
 	metrics     *metrics
+	gate        *gate
 	withRequest func(context.Context) (context.Context, func(), error)
 }
 
@@ -71,25 +72,41 @@ func (t transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 		t.reject(ctx, w, wrong)
 		return
 	}
-	op, errs := exec.CreateOperationContext(ctx, params)
-	if errs != nil {
-		t.write(ctx, w, media, exec.DispatchError(graphql.WithOperationContext(ctx, op), errs))
+	response, wrong := t.answer(ctx, w, r, exec, params)
+	if wrong != nil {
+		t.reject(ctx, w, wrong)
 		return
 	}
-	req.operation = operationName(op)
+	t.write(ctx, w, media, response)
+}
+
+// answer takes a place among the requests under way, and makes the response.
+// The place is free again when it returns, so that a client that reads slowly
+// keeps nobody waiting.
+func (t transport) answer(ctx context.Context, w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor, params *graphql.RawParams) (*graphql.Response, *problem) {
+	leave, ok := t.gate.enter(ctx)
+	if !ok {
+		t.metrics.refused("in_flight")
+		retryAfter(w, time.Second)
+		return nil, &problem{http.StatusServiceUnavailable, codeUnavailable, "too many requests are being answered at present; send it again"}
+	}
+	defer leave()
+	op, errs := exec.CreateOperationContext(ctx, params)
+	if errs != nil {
+		return exec.DispatchError(graphql.WithOperationContext(ctx, op), errs), nil
+	}
+	requestFrom(ctx).operation = operationName(op)
 	switch op.Operation.Operation {
 	case ast.Subscription:
 		errs := gqlerror.List{refuse(errcode.ValidationFailed, "subscriptions are not served over plain HTTP; ask again with a query")}
-		t.write(ctx, w, media, exec.DispatchError(graphql.WithOperationContext(ctx, op), errs))
-		return
+		return exec.DispatchError(graphql.WithOperationContext(ctx, op), errs), nil
 	case ast.Mutation:
 		if r.Method == http.MethodGet {
 			w.Header().Set("Allow", http.MethodPost)
-			t.reject(ctx, w, &problem{http.StatusMethodNotAllowed, codeBadUserInput, "GET is for queries; send mutations by POST"})
-			return
+			return nil, &problem{http.StatusMethodNotAllowed, codeBadUserInput, "GET is for queries; send mutations by POST"}
 		}
 	}
-	t.write(ctx, w, media, t.execute(ctx, exec, op))
+	return t.execute(ctx, exec, op), nil
 }
 
 // execute runs the operation between opening and releasing what it needs. The
@@ -267,13 +284,6 @@ func (t transport) write(ctx context.Context, w http.ResponseWriter, media strin
 	req.code = "OK"
 	if len(errs) > 0 {
 		req.code, _ = errs[0].Extensions["code"].(string)
-	}
-	if left := len(errs) - t.limits.Errors; left > 0 {
-		errs = errs[:t.limits.Errors]
-		if extensions == nil {
-			extensions = map[string]any{}
-		}
-		extensions["errorsOmitted"] = left
 	}
 	status := http.StatusOK
 	if media == mediaResponse && response.Data == nil {
