@@ -42,6 +42,7 @@ type serve struct {
 	WalkTime  time.Duration `default:"5s" placeholder:"DURATION" help:"Longest that one of these may take. Default ${default}, environment KEIRETSU_WALK_TIME."`
 
 	limitFlags
+	documentFlags
 }
 
 const description = `Keiretsu answers GraphQL questions about a company knowledge graph, with the
@@ -116,5 +117,5 @@ func (c *serve) Validate() error {
 	if c.WalkNodes < 1 || c.WalkEdges < 1 || c.WalkTime <= 0 {
 		return errors.New("--walk-nodes, --walk-edges and --walk-time must be more than 0")
 	}
-	return c.limitFlags.Validate()
+	return errors.Join(c.limitFlags.Validate(), c.documentFlags.Validate())
 }

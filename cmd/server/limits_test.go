@@ -3,6 +3,8 @@ package main
 import (
 	"errors"
 	"io"
+	"net/http"
+	"path/filepath"
 	"runtime/debug"
 	"strings"
 	"testing"
@@ -153,4 +155,28 @@ func TestMemoryOfTheMachine(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestTrustedDocuments starts with documents that are right, and with one that is not.
+func TestTrustedDocuments(t *testing.T) {
+	folder := t.TempDir()
+	const text = `query Named($name: String!) { company(name: $name) { name } }`
+	write(t, filepath.Join(folder, "named.graphql"), text+"\n")
+	p := run(t, nil, "--addr", "127.0.0.1:0", "--data", t.TempDir(), "--documents", folder, "--documents-only", "--introspection=closed")
+	p.ready(t)
+	var data struct{ Company struct{ Name string } }
+	if errors := ask(t, p, text, map[string]string{"name": "Alibaba"}, &data); errors != "" || data.Company.Name == "" {
+		t.Errorf("the trusted document is answered %v, %s", data, errors)
+	}
+	if errors := ask(t, p, "{ metrics { name } }", nil, nil); !strings.Contains(errors, "FORBIDDEN") {
+		t.Errorf("another document is answered %s", errors)
+	}
+	if status, _ := get(t, p.url+"/schema.graphql"); status != http.StatusForbidden {
+		t.Errorf("the schema has status %d", status)
+	}
+	p.stop(t)
+
+	write(t, filepath.Join(folder, "wrong.graphql"), "query Wrong {\n  metrics { title }\n}\n")
+	refused(t, run(t, nil, "--addr", "127.0.0.1:0", "--data", t.TempDir(), "--documents", folder), filepath.Join(folder, "wrong.graphql")+":2:13: Cannot query field")
+	refused(t, run(t, nil, "--addr", "127.0.0.1:0", "--data", t.TempDir(), "--documents-only"), "--documents-only needs --documents")
 }

@@ -55,6 +55,10 @@ func (c *serve) Run(ctx context.Context, m *Main, f *folder) (err error) {
 	began := time.Now()
 	log := slog.New(slog.NewTextHandler(m.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	c.boundMemory(m.Getenv)
+	documents, err := c.trusted(resolvers.NewSchema(nil, log).Schema(), c.limits())
+	if err != nil {
+		return err
+	}
 	// The address is taken before the store is touched: the likeliest mistake
 	// is a second server, and it should cost nothing.
 	listener, err := net.Listen("tcp", c.Addr)
@@ -80,13 +84,16 @@ func (c *serve) Run(ctx context.Context, m *Main, f *folder) (err error) {
 	}
 
 	srv, err := server.New(server.Config{
-		Schema:  resolvers.NewSchema(g, log),
-		SDL:     graph.SDL,
-		UI:      web.Handler(),
-		Ready:   g.Ping,
-		Logger:  log,
-		Limits:  c.limits(),
-		Traffic: c.traffic(),
+		Schema:        resolvers.NewSchema(g, log),
+		SDL:           graph.SDL,
+		UI:            web.Handler(),
+		Ready:         g.Ping,
+		Logger:        log,
+		Limits:        c.limits(),
+		Traffic:       c.traffic(),
+		Introspection: server.Introspection(c.Introspection),
+		Documents:     documents,
+		DocumentsOnly: c.DocumentsOnly,
 		WithRequest: func(ctx context.Context) (context.Context, func(), error) {
 			ctx, done, err := model.WithViews(ctx, g.View)
 			return ctx, func() {

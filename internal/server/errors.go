@@ -31,21 +31,25 @@ import (
 //	TOO_LARGE                                       the request, the document or a batch is too long
 //	TIMEOUT                                         the time allowed for one request is over
 //	RATE_LIMITED                                    one client sends more requests than it may
-//	FORBIDDEN                                       a browser sent it for a page of another origin
+//	UNAUTHENTICATED                                 this takes a token
+//	FORBIDDEN                                       a browser sent it for a page of another origin, or nobody may ask it here
+//	PERSISTED_QUERY_NOT_FOUND                       no document of this hash is known; send its text along
 //	UNAVAILABLE                                     the store cannot answer at present
 //	INTERNAL          requestId                     a fault of ours, found in the log under that id
 const (
-	codeBadUserInput  = "BAD_USER_INPUT"
-	codeAmbiguousName = "AMBIGUOUS_NAME"
-	codeNotFound      = "NOT_FOUND"
-	codeConflict      = "CONFLICT"
-	codeTooComplex    = "TOO_COMPLEX"
-	codeTooLarge      = "TOO_LARGE"
-	codeTimeout       = "TIMEOUT"
-	codeRateLimited   = "RATE_LIMITED"
-	codeForbidden     = "FORBIDDEN"
-	codeUnavailable   = "UNAVAILABLE"
-	codeInternal      = "INTERNAL"
+	codeBadUserInput      = "BAD_USER_INPUT"
+	codeAmbiguousName     = "AMBIGUOUS_NAME"
+	codeNotFound          = "NOT_FOUND"
+	codeConflict          = "CONFLICT"
+	codeTooComplex        = "TOO_COMPLEX"
+	codeTooLarge          = "TOO_LARGE"
+	codeTimeout           = "TIMEOUT"
+	codeRateLimited       = "RATE_LIMITED"
+	codeUnauthenticated   = "UNAUTHENTICATED"
+	codePersistedNotFound = "PERSISTED_QUERY_NOT_FOUND"
+	codeForbidden         = "FORBIDDEN"
+	codeUnavailable       = "UNAVAILABLE"
+	codeInternal          = "INTERNAL"
 )
 
 // errPanic stands for a panic that is in the log already.

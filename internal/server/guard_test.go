@@ -290,7 +290,7 @@ func TestListsWithoutPagesCost(t *testing.T) {
 		"first, default":  {`{ ranked { id } }`, 1 + 20},
 	} {
 		t.Run(name, func(t *testing.T) {
-			doc, errs := gqlparser.LoadQuery(schema.schema, c.query)
+			doc, errs := gqlparser.LoadQueryWithRules(schema.schema, c.query, nil)
 			if errs != nil {
 				t.Fatal(errs)
 			}

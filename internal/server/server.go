@@ -14,16 +14,10 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/handler"
-	"github.com/99designs/gqlgen/graphql/handler/extension"
-	"github.com/99designs/gqlgen/graphql/handler/lru"
 	"github.com/klauspost/compress/gzhttp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/vektah/gqlparser/v2/ast"
 )
-
-// cachedDocuments is how many validated documents are kept, each at most
-// Limits.DocumentBytes long.
-const cachedDocuments = 256
 
 // Config is what a [Server] needs. Schema, SDL, UI and Ready must be set; zero
 // values elsewhere mean the default named.
@@ -48,6 +42,11 @@ type Config struct {
 	WithRequest func(context.Context) (context.Context, func(), error)
 	// Limits bounds bodies, documents, answers and error lists.
 	Limits Limits
+	// Introspection says who may read the schema; default everybody.
+	Introspection Introspection
+	// Documents may be asked for by their hash. DocumentsOnly refuses all others.
+	Documents     *Documents
+	DocumentsOnly bool
 	// Traffic bounds requests, connections and the time they take.
 	Traffic Traffic
 	// Principal, if set, names who sent a request, "" for somebody unknown.
@@ -113,15 +112,21 @@ func New(cfg Config) (*Server, error) {
 	s.presenter = presenter{log: s.log, maxRunes: limits.MessageRunes, timeout: s.traffic.Timeout}
 
 	api := handler.New(cfg.Schema)
-	cache := lru.New[*ast.QueryDocument](cachedDocuments)
+	cache := newTextCache(cachedDocuments, cachedDocumentBytes, func(text string, _ *ast.QueryDocument) int { return len(text) })
 	api.SetQueryCache(cache)
 	api.SetParserTokenLimit(limits.Tokens)
 	api.SetErrorPresenter(s.presenter.field)
 	api.SetRecoverFunc(s.presenter.recovered)
+	api.Use(newPersisted(cfg.Documents, cfg.DocumentsOnly))
 	api.Use(guard{limits: limits, cache: cache})
 	api.Use(costLimit{schema: cfg.Schema, limits: limits})
 	api.Use(answerLimit{limits: limits, presenter: s.presenter})
-	api.Use(extension.Introspection{})
+	describe := introspection{mode: cfg.Introspection, principal: s.principal}
+	api.Use(describe)
+	if cfg.Introspection == IntrospectionToken || cfg.Introspection == IntrospectionClosed {
+		api.SetDisableSuggestion(true)
+		api.SetValidationRulesFn(rulesWithoutSuggestions)
+	}
 	api.AddTransport(transport{
 		limits:      limits,
 		timeout:     s.traffic.Timeout,
@@ -136,7 +141,7 @@ func New(cfg Config) (*Server, error) {
 	mux.Handle("/healthz", readOnly(text("ok\n")))
 	mux.Handle("/readyz", readOnly(http.HandlerFunc(s.serveReady)))
 	mux.Handle("/metrics", readOnly(metrics.handler(s.log)))
-	mux.Handle("/schema.graphql", readOnly(text(cfg.SDL)))
+	mux.Handle("/schema.graphql", readOnly(describe.serveSDL(cfg.SDL)))
 	mux.Handle("/graphiql", cfg.UI)
 	mux.Handle("/graphiql/", cfg.UI)
 	mux.Handle("/{$}", readOnly(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

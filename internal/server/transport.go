@@ -167,7 +167,7 @@ func (t transport) read(w http.ResponseWriter, r *http.Request) (*graphql.RawPar
 	if wrong != nil {
 		return nil, wrong
 	}
-	if strings.TrimSpace(params.Query) == "" {
+	if strings.TrimSpace(params.Query) == "" && params.Extensions["persistedQuery"] == nil {
 		return nil, badRequest("the parameter query is missing; it holds the GraphQL document")
 	}
 	params.Headers = r.Header
@@ -330,6 +330,12 @@ func statusOf(code string) int {
 		return http.StatusServiceUnavailable
 	case codeTimeout:
 		return http.StatusGatewayTimeout
+	case codeUnauthenticated:
+		return http.StatusUnauthorized
+	case codeForbidden:
+		return http.StatusForbidden
+	case codePersistedNotFound:
+		return http.StatusOK // clients take another status for a broken server and do not send the text
 	default:
 		return http.StatusBadRequest
 	}
