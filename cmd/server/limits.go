@@ -40,6 +40,8 @@ type limitFlags struct {
 	InFlight          int           `default:"32" placeholder:"N" help:"GraphQL requests worked on at a time. Default ${default}, environment KEIRETSU_IN_FLIGHT."`
 	Queued            int           `default:"256" placeholder:"N" help:"Requests that may wait for that; further ones are UNAVAILABLE at once. Default ${default}, environment KEIRETSU_QUEUED."`
 	QueueTimeout      time.Duration `default:"2s" placeholder:"DURATION" help:"Longest that they wait. Default ${default}, environment KEIRETSU_QUEUE_TIMEOUT."`
+	LargeCost         int           `default:"5000" placeholder:"N" help:"Estimated values above which a request is a large one. Default ${default}, environment KEIRETSU_LARGE_COST."`
+	LargeInFlight     int           `default:"0" placeholder:"N" help:"Large requests worked on at a time, so that they leave room for small ones. 0 means as many as there are processors. Default ${default}, environment KEIRETSU_LARGE_IN_FLIGHT."`
 	ClientRate        float64       `default:"0" placeholder:"N" help:"Requests a second that one client, known by its token or else by its address, may send in the long run; more are RATE_LIMITED. 0 means 100 for other machines and no bound for this one, -1 no bound. Default ${default}, environment KEIRETSU_CLIENT_RATE."`
 	ClientBurst       int           `default:"0" placeholder:"N" help:"Requests that it may send at once; 0 means twice its rate. Default ${default}, environment KEIRETSU_CLIENT_BURST."`
 	Connections       int           `default:"20000" placeholder:"N" help:"Connections open at a time. Default ${default}, environment KEIRETSU_CONNECTIONS."`
@@ -59,13 +61,14 @@ func (f *limitFlags) Validate() error {
 		"max-answer-bytes": int64(f.MaxAnswerBytes), "in-flight": int64(f.InFlight), "queued": int64(f.Queued), "connections": int64(f.Connections),
 		"request-timeout": int64(f.RequestTimeout), "header-timeout": int64(f.HeaderTimeout), "body-timeout": int64(f.BodyTimeout),
 		"reading-timeout": int64(f.ReadingTimeout), "idle-timeout": int64(f.IdleTimeout), "queue-timeout": int64(f.QueueTimeout),
+		"large-cost": int64(f.LargeCost),
 	} {
 		if n < 1 {
 			return fmt.Errorf("--%s must be more than 0", name)
 		}
 	}
-	if f.ClientBurst < 0 {
-		return errors.New("--client-burst must not be negative")
+	if f.ClientBurst < 0 || f.LargeInFlight < 0 {
+		return errors.New("--client-burst and --large-in-flight must not be negative")
 	}
 	if math.IsNaN(f.ClientRate) || math.IsInf(f.ClientRate, 0) {
 		return errors.New("--client-rate must be a number; -1 bounds nobody")
@@ -91,7 +94,7 @@ func (f *limitFlags) traffic() server.Traffic {
 	proxies, _ := f.proxies()
 	return server.Traffic{
 		Timeout: f.RequestTimeout, HeaderTimeout: f.HeaderTimeout, BodyTimeout: f.BodyTimeout, ReadingTimeout: f.ReadingTimeout,
-		IdleTimeout: f.IdleTimeout, InFlight: f.InFlight, Queued: f.Queued, QueueTimeout: f.QueueTimeout,
+		IdleTimeout: f.IdleTimeout, InFlight: f.InFlight, Queued: f.Queued, QueueTimeout: f.QueueTimeout, LargeCost: f.LargeCost, LargeInFlight: f.LargeInFlight,
 		ClientRate: f.ClientRate, ClientBurst: f.ClientBurst, Connections: f.Connections, ClientConnections: f.ClientConnections,
 		TrustedProxies: proxies,
 	}

@@ -38,7 +38,7 @@ func TestDefaultLimits(t *testing.T) {
 		t.Errorf("limits (-server +flags):\n%s", diff)
 	}
 	traffic, wantTraffic := flags.traffic(), server.DefaultTraffic()
-	traffic.HeaderBytes = wantTraffic.HeaderBytes
+	traffic.HeaderBytes, traffic.LargeInFlight = wantTraffic.HeaderBytes, wantTraffic.LargeInFlight
 	if diff := cmp.Diff(wantTraffic, traffic); diff != "" {
 		t.Errorf("traffic (-server +flags):\n%s", diff)
 	}
@@ -51,7 +51,7 @@ func TestEveryLimitCanBeSet(t *testing.T) {
 		"--max-directives=6", "--max-root-fields=7", "--max-fragments=8", "--max-selections=9", "--max-input-values=10", "--max-cost=11",
 		"--max-answer-values=12", "--max-answer-bytes=13", "--request-timeout=14ns", "--header-timeout=15ns", "--body-timeout=16ns",
 		"--reading-timeout=17ns", "--idle-timeout=18ns", "--in-flight=19", "--queued=20", "--queue-timeout=21ns", "--client-rate=22",
-		"--client-burst=23", "--connections=24", "--client-connections=25")
+		"--client-burst=23", "--connections=24", "--client-connections=25", "--large-cost=26", "--large-in-flight=27")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestEveryLimitCanBeSet(t *testing.T) {
 	}
 	if diff := cmp.Diff(server.Traffic{
 		Timeout: 14, HeaderTimeout: 15, BodyTimeout: 16, ReadingTimeout: 17, IdleTimeout: 18, InFlight: 19, Queued: 20, QueueTimeout: 21,
-		ClientRate: 22, ClientBurst: 23, Connections: 24, ClientConnections: 25,
+		ClientRate: 22, ClientBurst: 23, Connections: 24, ClientConnections: 25, LargeCost: 26, LargeInFlight: 27,
 	}, flags.traffic()); diff != "" {
 		t.Errorf("traffic (-want +got):\n%s", diff)
 	}
@@ -75,7 +75,7 @@ func TestBadLimits(t *testing.T) {
 		"--max-body-bytes=-1":             "--max-body-bytes must be more than 0",
 		"--request-timeout=0s":            "--request-timeout must be more than 0",
 		"--in-flight=0":                   "--in-flight must be more than 0",
-		"--client-burst=-1":               "--client-burst must not be negative",
+		"--client-burst=-1":               "--client-burst and --large-in-flight must not be negative",
 		"--client-rate=NaN":               "--client-rate must be a number",
 		"--trusted-proxy=10.0.0.0/8,moon": "--trusted-proxy moon: expected a network such as 10.0.0.0/8 or an address",
 		"--memory-limit=much":             "--memory-limit much: expected an amount of bytes such as 2GiB",

@@ -17,6 +17,7 @@ import (
 // that the schema's cost functions leave out.
 type costLimit struct {
 	schema graphql.ExecutableSchema
+	size   schemaSize
 	limits Limits
 }
 
@@ -34,6 +35,14 @@ func (c costLimit) MutateOperationContext(ctx context.Context, op *graphql.Opera
 		return refuse(codeTooComplex, "the arguments hold more than the %d values allowed, a variable counted at each place that uses it", c.limits.InputValues)
 	}
 	cost := complexity.Calculate(ctx, listsCounted{c.schema}, op.Operation, op.Variables)
+	description := 0
+	for _, field := range schemaFields(nil, op.Operation.SelectionSet) {
+		description += c.size.introspection(ast.SelectionSet{field}, described{1, false})
+	}
+	if most := valuesForEachThing * c.size.things(); description > most {
+		return refuse(codeTooComplex, "introspection asks for about %d values, more than the %d allowed; the whole schema needs fewer, without aliases", description, most)
+	}
+	cost = min(cost, math.MaxInt-description) + description
 	requestFrom(ctx).cost = cost
 	if cost <= c.limits.Cost {
 		return nil
@@ -161,3 +170,113 @@ func count(v any) int {
 // mostEntries is more than any field gives at once, so that asking for more
 // costs no more.
 const mostEntries = 2000
+
+// schemaSize says how many things a schema describes: in all, and at most for
+// one that holds them. gqlgen's estimate leaves introspection out.
+type schemaSize struct {
+	types, directives                    int
+	fields, inputFields, args, enumNames held
+	interfaces, possibleTypes            held
+	directiveArgs                        held
+}
+
+// valuesForEachThing is how many values introspection may ask for, for each
+// thing that the schema describes. The standard query, with every option on,
+// asks for thirty.
+const valuesForEachThing = 35
+
+// things returns how many things the schema describes, each where it is held.
+func (s schemaSize) things() int {
+	n := s.types + s.directives
+	for _, h := range []held{s.fields, s.inputFields, s.args, s.enumNames, s.interfaces, s.possibleTypes, s.directiveArgs} {
+		n += h.all
+	}
+	return n
+}
+
+// held counts things that others hold.
+type held struct{ all, most int }
+
+func (h *held) add(n int) {
+	h.all += n
+	h.most = max(h.most, n)
+}
+
+func measureSchema(schema *ast.Schema) schemaSize {
+	size := schemaSize{types: len(schema.Types), directives: len(schema.Directives)}
+	for _, def := range schema.Types {
+		switch def.Kind {
+		case ast.InputObject:
+			size.inputFields.add(len(def.Fields))
+		case ast.Object, ast.Interface:
+			size.fields.add(len(def.Fields))
+			for _, f := range def.Fields {
+				size.args.add(len(f.Arguments))
+			}
+		}
+		size.enumNames.add(len(def.EnumValues))
+		size.interfaces.add(len(def.Interfaces))
+		size.possibleTypes.add(len(schema.GetPossibleTypes(def)))
+	}
+	for _, directive := range schema.Directives {
+		size.directiveArgs.add(len(directive.Arguments))
+	}
+	return size
+}
+
+// described is a number of objects in the schema's description of itself. Where
+// each is stands once for every thing of its kind, so that what all of them hold
+// is known too.
+type described struct {
+	n    int
+	each bool
+}
+
+// of returns how many things that many holders hold.
+func (d described) of(h held) described {
+	if d.each {
+		return described{h.all, true}
+	}
+	return described{d.n * h.most, false}
+}
+
+// introspection returns how many values an operation asks for of the schema's
+// description. The guard bounds its selections and the lists that nest.
+func (s schemaSize) introspection(set ast.SelectionSet, parent described) int {
+	cost := 0
+	for _, selection := range set {
+		switch selection := selection.(type) {
+		case *ast.InlineFragment:
+			cost += s.introspection(selection.SelectionSet, parent)
+		case *ast.FragmentSpread:
+			cost += s.introspection(selection.Definition.SelectionSet, parent)
+		case *ast.Field:
+			below := described{parent.n, false}
+			switch holder := selection.ObjectDefinition.Name; selection.Name {
+			case "__schema", "__type":
+				below = described{1, false}
+			case "types":
+				below = described{s.types, true}
+			case "directives":
+				below = described{s.directives, true}
+			case "fields":
+				below = parent.of(s.fields)
+			case "inputFields":
+				below = parent.of(s.inputFields)
+			case "interfaces":
+				below = parent.of(s.interfaces)
+			case "possibleTypes":
+				below = parent.of(s.possibleTypes)
+			case "enumValues":
+				below = parent.of(s.enumNames)
+			case "args":
+				below = parent.of(s.args)
+				if holder == "__Directive" {
+					below = parent.of(s.directiveArgs)
+				}
+			}
+			cost += parent.n + s.introspection(selection.SelectionSet, below)
+		}
+	}
+	return cost
+}

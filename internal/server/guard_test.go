@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,6 +18,8 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/parser"
 	"github.com/vektah/gqlparser/v2/validator"
+
+	"keiretsu/graph/resolvers"
 )
 
 // hostile names what each document of testdata/hostile is refused for. The
@@ -307,6 +310,50 @@ type fixedCost struct{ graphql.ExecutableSchema }
 
 func (fixedCost) Complexity(context.Context, string, string, int, map[string]any) (int, bool) {
 	return 0, false
+}
+
+// TestIntrospectionCosts holds what introspection may ask for against the schema
+// that is served.
+func TestIntrospectionCosts(t *testing.T) {
+	schema := resolvers.NewSchema(nil, slog.New(slog.DiscardHandler)).Schema()
+	size := measureSchema(schema)
+	most := valuesForEachThing * size.things()
+	aliases := func(n int, field string) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, "a%d: %s ", i, field)
+		}
+		return b.String()
+	}
+	fields, args := size.fields.all, size.args.all
+	for name, c := range map[string]struct {
+		query       string
+		least, most int
+	}{
+		"the standard query":   {readFile(t, "testdata/introspection.graphql"), most / 2, most},
+		"names of types":       {"{ __schema { types { name } } }", 2 + size.types, 2 + size.types},
+		"one type":             {`{ __type(name: "Company") { name kind } }`, 3, 3},
+		"fields of one type":   {`{ __type(name: "Company") { fields { name } } }`, 2 + size.fields.most, 2 + size.fields.most},
+		"fields of all types":  {"{ __schema { types { fields { name } } } }", 2 + size.types + fields, 2 + size.types + fields},
+		"arguments of them":    {"{ __schema { types { fields { args { name } } } } }", 2 + size.types + fields + args, 2 + size.types + fields + args},
+		"through fragments":    {"{ ...A } fragment A on Query { __schema { types { ...B } } } fragment B on __Type { name }", 2 + size.types, 2 + size.types},
+		"aliases of fields":    {"{ __schema { types { fields { " + aliases(100, "name") + "} } } }", most + 1, 100 * (fields + 2*size.types)},
+		"aliases of the whole": {"{ " + aliases(60, "__schema { types { fields { name description } } }") + "}", most + 1, 1 << 30},
+	} {
+		t.Run(name, func(t *testing.T) {
+			doc, errs := gqlparser.LoadQueryWithRules(schema, c.query, nil)
+			if errs != nil {
+				t.Fatal(errs)
+			}
+			got := 0
+			for _, field := range schemaFields(nil, doc.Operations[0].SelectionSet) {
+				got += size.introspection(ast.SelectionSet{field}, described{1, false})
+			}
+			if got < c.least || got > c.most {
+				t.Errorf("costs %d, want %d to %d", got, c.least, c.most)
+			}
+		})
+	}
 }
 
 // countingCache counts what is asked of a cache.

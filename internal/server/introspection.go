@@ -39,7 +39,7 @@ func (introspection) ExtensionName() string                   { return "Introspe
 func (introspection) Validate(graphql.ExecutableSchema) error { return nil }
 
 func (i introspection) MutateOperationContext(ctx context.Context, op *graphql.OperationContext) *gqlerror.Error {
-	if asksForSchema(op.Operation.SelectionSet) {
+	if len(schemaFields(nil, op.Operation.SelectionSet)) > 0 {
 		if closed := i.refusal(ctx); closed != nil {
 			return refuse(closed.code, "%s", closed.message)
 		}
@@ -60,26 +60,23 @@ func (i introspection) refusal(ctx context.Context) *problem {
 	}
 }
 
-// asksForSchema reports whether the root of an operation asks for the schema's
-// description. __typename is no part of it. The document was validated.
-func asksForSchema(set ast.SelectionSet) bool {
+// schemaFields adds to found the fields at the root of an operation that ask for
+// the schema's description. __typename is none of them. The document was
+// validated.
+func schemaFields(found []*ast.Field, set ast.SelectionSet) []*ast.Field {
 	for _, selection := range set {
 		switch selection := selection.(type) {
 		case *ast.Field:
 			if selection.Name == "__schema" || selection.Name == "__type" {
-				return true
+				found = append(found, selection)
 			}
 		case *ast.InlineFragment:
-			if asksForSchema(selection.SelectionSet) {
-				return true
-			}
+			found = schemaFields(found, selection.SelectionSet)
 		case *ast.FragmentSpread:
-			if asksForSchema(selection.Definition.SelectionSet) {
-				return true
-			}
+			found = schemaFields(found, selection.Definition.SelectionSet)
 		}
 	}
-	return false
+	return found
 }
 
 // serveSDL serves the text of the schema to whoever may read it.

@@ -6,7 +6,7 @@ import "cmp"
 // of [DefaultLimits].
 type Limits struct {
 	// BodyBytes is the largest request body, in bytes. A larger one is
-	// answered 413 without being read to its end.
+	// answered 413 and not kept.
 	BodyBytes int64
 	// DocumentBytes is the longest GraphQL document, in bytes. Values belong
 	// into variables, which count towards BodyBytes only. It also bounds what

@@ -71,6 +71,7 @@ type Server struct {
 	traffic   Traffic
 	clients   *clients
 	gate      *gate
+	large     *gate
 	principal func(context.Context) string
 	metrics   *metrics
 	drain     time.Duration
@@ -102,10 +103,10 @@ func New(cfg Config) (*Server, error) {
 		drain:     cmp.Or(cfg.DrainTimeout, 10*time.Second),
 		traffic:   cfg.Traffic.withDefaults(),
 		clients:   newClients(cfg.Traffic),
-		gate:      newGate(cfg.Traffic.withDefaults()),
 		metrics:   metrics,
 		principal: cfg.Principal,
 	}
+	s.gate, s.large = newGate(s.traffic.InFlight, s.traffic), newGate(s.traffic.LargeInFlight, s.traffic)
 	if s.principal == nil {
 		s.principal = nobody
 	}
@@ -119,7 +120,7 @@ func New(cfg Config) (*Server, error) {
 	api.SetRecoverFunc(s.presenter.recovered)
 	api.Use(newPersisted(cfg.Documents, cfg.DocumentsOnly))
 	api.Use(guard{limits: limits, cache: cache})
-	api.Use(costLimit{schema: cfg.Schema, limits: limits})
+	api.Use(costLimit{schema: cfg.Schema, size: measureSchema(cfg.Schema.Schema()), limits: limits})
 	api.Use(answerLimit{limits: limits, presenter: s.presenter})
 	describe := introspection{mode: cfg.Introspection, principal: s.principal}
 	api.Use(describe)
@@ -131,6 +132,8 @@ func New(cfg Config) (*Server, error) {
 		limits:      limits,
 		timeout:     s.traffic.Timeout,
 		gate:        s.gate,
+		large:       s.large,
+		largeCost:   s.traffic.LargeCost,
 		presenter:   s.presenter,
 		metrics:     metrics,
 		withRequest: cfg.WithRequest,

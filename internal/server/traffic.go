@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -32,6 +33,11 @@ type Traffic struct {
 	// again.
 	InFlight, Queued int
 	QueueTimeout     time.Duration
+	// LargeCost is the estimated cost above which a request is a large one.
+	// LargeInFlight is how many of those are worked on at a time, with a queue of
+	// their own, so that they leave room for the small ones; zero means as many
+	// as there are processors.
+	LargeCost, LargeInFlight int
 
 	// ClientRate is how many requests a second one client may send in the long
 	// run, and ClientBurst how many at once; more are answered RATE_LIMITED. Zero
@@ -63,6 +69,8 @@ func DefaultTraffic() Traffic {
 		InFlight:       32,
 		Queued:         256,
 		QueueTimeout:   2 * time.Second,
+		LargeCost:      5_000,
+		LargeInFlight:  runtime.GOMAXPROCS(0),
 		Connections:    20_000,
 	}
 }
@@ -78,6 +86,8 @@ func (t Traffic) withDefaults() Traffic {
 	t.InFlight = cmp.Or(t.InFlight, d.InFlight)
 	t.Queued = cmp.Or(t.Queued, d.Queued)
 	t.QueueTimeout = cmp.Or(t.QueueTimeout, d.QueueTimeout)
+	t.LargeCost = cmp.Or(t.LargeCost, d.LargeCost)
+	t.LargeInFlight = cmp.Or(t.LargeInFlight, d.LargeInFlight)
 	t.Connections = cmp.Or(t.Connections, d.Connections)
 	return t
 }
@@ -91,8 +101,8 @@ type gate struct {
 	patience time.Duration
 }
 
-func newGate(t Traffic) *gate {
-	return &gate{slots: make(chan struct{}, t.InFlight), most: int64(t.Queued), patience: t.QueueTimeout}
+func newGate(places int, t Traffic) *gate {
+	return &gate{slots: make(chan struct{}, places), most: int64(t.Queued), patience: t.QueueTimeout}
 }
 
 // enter waits for a place, which the caller gives back with leave. It reports

@@ -52,7 +52,7 @@ func TestFloodsAreTurnedAway(t *testing.T) {
 
 func TestNobodyWaitsForLong(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate(Traffic{InFlight: 1, Queued: 5, QueueTimeout: 2 * time.Second})
+		g := newGate(1, Traffic{Queued: 5, QueueTimeout: 2 * time.Second})
 		leave, ok := g.enter(t.Context())
 		if !ok {
 			t.Fatal("the first place is taken")
@@ -71,6 +71,43 @@ func TestNobodyWaitsForLong(t *testing.T) {
 			t.Errorf("let in: %t, with %d waiting", ok, g.waiting.Load())
 		}
 	})
+}
+
+// TestLargeRequestsLeaveRoomForSmallOnes wants a request that costs much to wait
+// for others of its kind, and a small one to wait for none of them.
+func TestLargeRequestsLeaveRoomForSmallOnes(t *testing.T) {
+	started, finish := make(chan struct{}, 2), make(chan struct{})
+	r := run(t, func(c *Config) {
+		c.Traffic = Traffic{InFlight: 1, Queued: 1, QueueTimeout: time.Minute, LargeCost: 10, LargeInFlight: 1}
+	})
+	r.schema.resolve["Query.fail"] = func(context.Context, map[string]any) (any, error) {
+		started <- struct{}{}
+		<-finish
+		return "done", nil
+	}
+	const large = "{ fail nodes(first: 20) { id } }"
+	first := r.query(t, large)
+	<-started
+	second := r.query(t, large)
+	for r.large.waiting.Load() == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	if a := r.post(t, `{"query":"{ nodes(first: 2) { id } }"}`); a.code() != "OK" {
+		t.Errorf("a small one is answered %s", a.body)
+	}
+	if a := r.ask(t, large, nil); a.status != http.StatusServiceUnavailable || a.code() != codeUnavailable {
+		t.Errorf("a third large one is answered %d %s", a.status, a.body)
+	}
+	close(finish)
+	for _, got := range []<-chan string{first, second} {
+		if body := <-got; !strings.HasPrefix(body, `{"data":{"fail":"done"`) {
+			t.Errorf("answered %s", body)
+		}
+	}
+	r.stop()
+	if err := <-r.stopped; err != nil {
+		t.Error(err)
+	}
 }
 
 // stuckWriter is a client that does not read.

@@ -33,7 +33,8 @@ type transport struct {
 	timeout     time.Duration
 	presenter   presenter
 	metrics     *metrics
-	gate        *gate
+	gate, large *gate
+	largeCost   int
 	withRequest func(context.Context) (context.Context, func(), error)
 }
 
@@ -86,11 +87,9 @@ func (t transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 func (t transport) answer(ctx context.Context, w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor, params *graphql.RawParams) (*graphql.Response, *problem) {
 	leave, ok := t.gate.enter(ctx)
 	if !ok {
-		t.metrics.refused("in_flight")
-		retryAfter(w, time.Second)
-		return nil, &problem{http.StatusServiceUnavailable, codeUnavailable, "too many requests are being answered at present; send it again"}
+		return nil, t.turnAway(w, "in_flight")
 	}
-	defer leave()
+	defer func() { leave() }()
 	op, errs := exec.CreateOperationContext(ctx, params)
 	if errs != nil {
 		return exec.DispatchError(graphql.WithOperationContext(ctx, op), errs), nil
@@ -106,7 +105,21 @@ func (t transport) answer(ctx context.Context, w http.ResponseWriter, r *http.Re
 			return nil, &problem{http.StatusMethodNotAllowed, codeBadUserInput, "GET is for queries; send mutations by POST"}
 		}
 	}
+	if requestFrom(ctx).cost > t.largeCost {
+		leave() // others need not wait while this one does
+		if leave, ok = t.large.enter(ctx); !ok {
+			leave = func() {}
+			return nil, t.turnAway(w, "large_in_flight")
+		}
+	}
 	return t.execute(ctx, exec, op), nil
+}
+
+// turnAway refuses a request for which there is no place.
+func (t transport) turnAway(w http.ResponseWriter, reason string) *problem {
+	t.metrics.refused(reason)
+	retryAfter(w, time.Second)
+	return &problem{http.StatusServiceUnavailable, codeUnavailable, "too many requests are being answered at present; send it again"}
 }
 
 // execute runs the operation between opening and releasing what it needs. The
@@ -206,16 +219,29 @@ func (t transport) readBody(w http.ResponseWriter, r *http.Request) (*graphql.Ra
 	}
 	tooLarge := &problem{http.StatusRequestEntityTooLarge, codeTooLarge, "the body is longer than the " + strconv.FormatInt(t.limits.BodyBytes, 10) + " bytes allowed"}
 	if r.ContentLength > t.limits.BodyBytes {
+		discard(r)
 		return nil, tooLarge
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, t.limits.BodyBytes))
 	if err != nil {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+			discard(r)
 			return nil, tooLarge
 		}
 		return nil, badRequest("the body could not be read to its end")
 	}
 	return parseBody(body)
+}
+
+// discarded is how much of a body that is too long is read, and forgotten, so
+// that clients which send all of it before they listen hear why it was refused.
+const discarded = 16 << 20
+
+// discard reads on, unless the client waits to hear whether it should send.
+func discard(r *http.Request) {
+	if r.Header.Get("Expect") == "" {
+		_, _ = io.CopyN(io.Discard, r.Body, discarded) // an error is one of the client's
+	}
 }
 
 func parseBody(body []byte) (*graphql.RawParams, *problem) {
