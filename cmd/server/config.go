@@ -42,6 +42,9 @@ type serve struct {
 	WalkEdges int           `default:"500000" placeholder:"N" help:"Most relations that one of these may read. Default ${default}, environment KEIRETSU_WALK_EDGES."`
 	WalkTime  time.Duration `default:"5s" placeholder:"DURATION" help:"Longest that one of these may take. Default ${default}, environment KEIRETSU_WALK_TIME."`
 
+	limitFlags
+	documentFlags
+
 	Access authFlags `embed:""`
 }
 
@@ -118,5 +121,5 @@ func (c *serve) Validate() error {
 	if c.WalkNodes < 1 || c.WalkEdges < 1 || c.WalkTime <= 0 {
 		return errors.New("--walk-nodes, --walk-edges and --walk-time must be more than 0")
 	}
-	return c.Access.check()
+	return errors.Join(c.limitFlags.Validate(), c.documentFlags.Validate(), c.Access.check())
 }

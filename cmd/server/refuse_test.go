@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"fmt"
 	"hash/crc32"
 	"io"
@@ -73,29 +72,28 @@ func TestFlagsBeatEnvironmentBeatsDefaults(t *testing.T) {
 	for name, c := range map[string]struct {
 		args []string
 		env  map[string]string
-		want said
+		want [5]any // data, address, nodes, edges and time of walks
 	}{
-		"defaults":           {nil, nil, said{Data: "./data", Addr: "127.0.0.1:8080"}},
-		"environment":        {nil, env, said{Data: "by-variable", Addr: "127.0.0.1:1"}},
-		"flags":              {[]string{"--addr=127.0.0.1:2", "--data=by-flag"}, env, said{Data: "by-flag", Addr: "127.0.0.1:2"}},
-		"one of each":        {[]string{"--addr=127.0.0.1:2"}, env, said{Data: "by-variable", Addr: "127.0.0.1:2"}},
-		"empty variables":    {nil, map[string]string{"KEIRETSU_ADDR": ""}, said{Data: "./data", Addr: "127.0.0.1:8080"}},
-		"flag as in default": {[]string{"--data=./data"}, env, said{Data: "./data", Addr: "127.0.0.1:1"}},
+		"defaults":           {nil, nil, [5]any{"./data", "127.0.0.1:8080", 50_000, 500_000, 5 * time.Second}},
+		"environment":        {nil, env, [5]any{"by-variable", "127.0.0.1:1", 50_000, 500_000, 5 * time.Second}},
+		"flags":              {[]string{"--addr=127.0.0.1:2", "--data=by-flag"}, env, [5]any{"by-flag", "127.0.0.1:2", 50_000, 500_000, 5 * time.Second}},
+		"one of each":        {[]string{"--addr=127.0.0.1:2"}, env, [5]any{"by-variable", "127.0.0.1:2", 50_000, 500_000, 5 * time.Second}},
+		"empty variables":    {nil, map[string]string{"KEIRETSU_ADDR": ""}, [5]any{"./data", "127.0.0.1:8080", 50_000, 500_000, 5 * time.Second}},
+		"flag as in default": {[]string{"--data=./data"}, env, [5]any{"./data", "127.0.0.1:1", 50_000, 500_000, 5 * time.Second}},
 		"budget of walks": {
 			[]string{"--walk-nodes=7", "--walk-time=90ms"},
 			map[string]string{"KEIRETSU_WALK_EDGES": "8"},
-			said{Data: "./data", Addr: "127.0.0.1:8080", WalkNodes: 7, WalkEdges: 8, WalkTime: 90 * time.Millisecond},
+			[5]any{"./data", "127.0.0.1:8080", 7, 8, 90 * time.Millisecond},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			c.want.WalkNodes = cmp.Or(c.want.WalkNodes, 50_000)
-			c.want.WalkEdges = cmp.Or(c.want.WalkEdges, 500_000)
-			c.want.WalkTime = cmp.Or(c.want.WalkTime, 5*time.Second)
-			var flags commands
-			_, err := parse(&flags, c.args, func(name string) string { return c.env[name] }, io.Discard, io.Discard)
-			got := said{flags.Data, flags.Serve.Addr, flags.Serve.WalkNodes, flags.Serve.WalkEdges, flags.Serve.WalkTime}
-			if err != nil || got != c.want {
-				t.Errorf("got %+v, %v; want %+v", got, err, c.want)
+			var got commands
+			_, err := parse(&got, c.args, func(name string) string { return c.env[name] }, io.Discard, io.Discard)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := [5]any{got.Data, got.Serve.Addr, got.Serve.WalkNodes, got.Serve.WalkEdges, got.Serve.WalkTime}; got != c.want {
+				t.Errorf("got %v, want %v", got, c.want)
 			}
 		})
 	}

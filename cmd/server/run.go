@@ -55,6 +55,11 @@ func (m *Main) Run(ctx context.Context, args []string) int {
 func (c *serve) Run(ctx context.Context, m *Main, f *folder) (err error) {
 	began := time.Now()
 	log := slog.New(slog.NewTextHandler(m.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	c.boundMemory(m.Getenv)
+	documents, err := c.trusted(resolvers.NewSchema(nil, log).Schema(), c.limits())
+	if err != nil {
+		return err
+	}
 	// The address is taken before the store is touched: the likeliest mistake
 	// is a second server, and it should cost nothing.
 	listener, err := net.Listen("tcp", c.Addr)
@@ -90,13 +95,19 @@ func (c *serve) Run(ctx context.Context, m *Main, f *folder) (err error) {
 	defer entry.watch(ctx)()
 
 	srv, err := server.New(server.Config{
-		Schema: resolvers.NewSchema(g, log),
-		SDL:    graph.SDL,
-		UI:     web.Handler(),
-		Ready:  func(ctx context.Context) error { return errors.Join(entry.ready(), g.Ping(ctx)) },
-		Logger: log,
-		Access: entry.access,
-		TLS:    entry.tls,
+		Schema:        resolvers.NewSchema(g, log),
+		SDL:           graph.SDL,
+		UI:            web.Handler(),
+		Ready:         func(ctx context.Context) error { return errors.Join(entry.ready(), g.Ping(ctx)) },
+		Logger:        log,
+		Limits:        c.limits(),
+		Traffic:       c.traffic(),
+		Introspection: server.Introspection(c.Introspection),
+		Documents:     documents,
+		DocumentsOnly: c.DocumentsOnly,
+		Access:        entry.access,
+		TLS:           entry.tls,
+		Principal:     knownName,
 		WithRequest: func(ctx context.Context) (context.Context, func(), error) {
 			ctx, done, err := model.WithViews(model.WithAuthor(ctx, auth.PrincipalFrom(ctx).Name), g.View)
 			return ctx, func() {
@@ -114,6 +125,14 @@ func (c *serve) Run(ctx context.Context, m *Main, f *folder) (err error) {
 		return err
 	}
 	return srv.Serve(ctx, listener)
+}
+
+// knownName names who sent a request, "" for somebody unknown.
+func knownName(ctx context.Context) string {
+	if p := auth.PrincipalFrom(ctx); !p.IsAnonymous() {
+		return p.Name
+	}
+	return ""
 }
 
 // cause drops the part of a network error that repeats the address.

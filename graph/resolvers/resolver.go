@@ -31,6 +31,7 @@ func NewSchema(g *kg.Graph, log *slog.Logger) graphql.ExecutableSchema {
 	c := generated.Config{Resolvers: &Resolver{Graph: g, Log: log}}
 	c.Directives.At = at
 	multiplyByPageSize(&c.Complexity)
+	addWalks(&c.Complexity)
 	return generated.NewExecutableSchema(c)
 }
 

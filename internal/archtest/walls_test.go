@@ -151,6 +151,7 @@ var homes = []home{
 	{module: "github.com/rs/cors", rooms: []string{"internal/server"}, why: "which pages may ask is a matter of HTTP"},
 	{module: "github.com/prometheus/client_golang", rooms: []string{"internal/server", "cmd/server"}, why: "other rooms report through their own types, so that measuring can change without them"},
 	{module: "github.com/coreos/go-oidc/v3", rooms: []string{"internal/auth"}, why: "who may write is settled in one room"},
+	{module: "golang.org/x/time", rooms: []string{"internal/server"}, why: "how often somebody may ask is decided at the door, once"},
 	{module: "github.com/alecthomas/kong", rooms: []string{"cmd/server"}, why: "flags end in one struct; no room reads the command line"},
 	{module: "github.com/google/go-cmp", testsOnly: true, why: "it panics on surprises, which is right in a test and nowhere else"},
 	{module: "pgregory.net/rapid", testsOnly: true, why: "it makes up input for tests"},

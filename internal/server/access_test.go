@@ -245,7 +245,7 @@ func TestEveryMutationNeedsAToken(t *testing.T) {
 		"fake schema":    counting{newFakeSchema(), &ran},
 	}
 	for name, schema := range schemas {
-		r := newRig(t, func(c *Config) { c.Access, c.Schema = access, schema })
+		r := newRig(t, func(c *Config) { c.Access, c.Schema, c.Traffic.ClientRate = access, schema, -1 })
 		for _, m := range mutationsOf(schema.Schema()) {
 			for place, put := range misplaced {
 				for way, req := range ways(t, m) {

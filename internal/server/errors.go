@@ -31,23 +31,26 @@ import (
 //	TOO_COMPLEX                                     the document breaks a limit of its shape or cost
 //	TOO_LARGE                                       the request, the document or a batch is too long
 //	TIMEOUT                                         the time allowed for one request is over
+//	RATE_LIMITED                                    one client sends more requests than it may
 //	UNAUTHENTICATED                                 it needs a token, or the one shown is not accepted
-//	FORBIDDEN                                       the token lacks a scope, or a page of another origin sent it
+//	FORBIDDEN                                       the token lacks a scope, a page of another origin sent it, or nobody may ask it here
+//	PERSISTED_QUERY_NOT_FOUND                       no document of this hash is known; send its text along
 //	UNAVAILABLE                                     the store cannot answer at present
 //	INTERNAL          requestId                     a fault of ours, found in the log under that id
 const (
-	codeBadUserInput  = "BAD_USER_INPUT"
-	codeAmbiguousName = "AMBIGUOUS_NAME"
-	codeNotFound      = "NOT_FOUND"
-	codeConflict      = "CONFLICT"
-	codeTooComplex    = "TOO_COMPLEX"
-	codeTooLarge      = "TOO_LARGE"
-	codeTimeout       = "TIMEOUT"
-	codeForbidden     = "FORBIDDEN"
-	codeUnavailable   = "UNAVAILABLE"
-	codeInternal      = "INTERNAL"
-
-	codeUnauthenticated = "UNAUTHENTICATED"
+	codeBadUserInput      = "BAD_USER_INPUT"
+	codeAmbiguousName     = "AMBIGUOUS_NAME"
+	codeNotFound          = "NOT_FOUND"
+	codeConflict          = "CONFLICT"
+	codeTooComplex        = "TOO_COMPLEX"
+	codeTooLarge          = "TOO_LARGE"
+	codeTimeout           = "TIMEOUT"
+	codeRateLimited       = "RATE_LIMITED"
+	codeUnauthenticated   = "UNAUTHENTICATED"
+	codePersistedNotFound = "PERSISTED_QUERY_NOT_FOUND"
+	codeForbidden         = "FORBIDDEN"
+	codeUnavailable       = "UNAVAILABLE"
+	codeInternal          = "INTERNAL"
 )
 
 // errPanic stands for a panic that is in the log already.
@@ -61,7 +64,16 @@ type presenter struct {
 	timeout  time.Duration
 }
 
-// present implements graphql.ErrorPresenterFunc.
+// field implements graphql.ErrorPresenterFunc: it presents an error for the
+// list of an answer, nil where the list is full.
+func (p presenter) field(ctx context.Context, err error) *gqlerror.Error {
+	if b := budgetFrom(ctx); b != nil && !b.admit(err) {
+		return nil
+	}
+	return p.present(ctx, err)
+}
+
+// present returns what a client learns of an error.
 func (p presenter) present(ctx context.Context, err error) *gqlerror.Error {
 	out := &gqlerror.Error{Extensions: map[string]any{}}
 	field, argument := graphql.GetFieldContext(ctx), ""
@@ -271,6 +283,9 @@ func argumentType(field *graphql.FieldContext, path string) string {
 // recovered implements graphql.RecoverFunc: the log gets the stack, the client
 // an id to ask for it.
 func (p presenter) recovered(ctx context.Context, panicked any) error {
+	if requestFrom(ctx).logged.Add(1) > enough {
+		return errPanic
+	}
 	p.log.ErrorContext(ctx, "panic",
 		slog.String("requestId", requestFrom(ctx).id),
 		slog.Any("panic", panicked),
@@ -278,10 +293,12 @@ func (p presenter) recovered(ctx context.Context, panicked any) error {
 	return errPanic
 }
 
+// enough is how many causes of one request the log takes.
+const enough = 10
+
 // logOnce logs the cause of an error of this request, unless so many are in the
 // log that one more would tell nothing.
 func (p presenter) logOnce(ctx context.Context, level slog.Level, text string, err error) {
-	const enough = 10
 	request := requestFrom(ctx)
 	if request.logged.Add(1) > enough {
 		return

@@ -189,7 +189,7 @@ func TestJoinArgument(t *testing.T) {
 }
 
 func TestErrorListsAndTextsAreBounded(t *testing.T) {
-	r := newRig(t, nil)
+	r := newRig(t, func(c *Config) { c.Limits.RootFields = 100 })
 	t.Run("validation", func(t *testing.T) {
 		a := r.ask(t, "{ "+strings.Repeat("nonsense @nonsense ", 30)+"}", nil)
 		if len(a.Errors) != 20 {
@@ -235,7 +235,7 @@ func TestTimeout(t *testing.T) {
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			r := newRig(t, func(c *Config) { c.Timeout = 20 * time.Millisecond })
+			r := newRig(t, func(c *Config) { c.Traffic.Timeout = 20 * time.Millisecond })
 			r.schema.resolve["Query.fail"] = func(ctx context.Context, _ map[string]any) (any, error) {
 				<-ctx.Done()
 				if test.fails != nil {
@@ -250,7 +250,7 @@ func TestTimeout(t *testing.T) {
 		})
 	}
 	t.Run("over before it began", func(t *testing.T) {
-		r := newRig(t, func(c *Config) { c.Timeout = time.Nanosecond })
+		r := newRig(t, func(c *Config) { c.Traffic.Timeout = time.Nanosecond })
 		a := r.post(t, `{"query":"{ fail }"}`, "Accept", mediaResponse)
 		if a.status != 504 || a.code() != codeTimeout || a.Data != nil {
 			t.Errorf("status %d: %s", a.status, a.body)

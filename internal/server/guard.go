@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/99designs/gqlgen/complexity"
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/errcode"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -160,7 +159,7 @@ func (s *survey) check(doc *ast.QueryDocument) *gqlerror.Error {
 	}
 	for _, op := range doc.Operations {
 		s.described = 0
-		s.merge([]ast.SelectionSet{op.SelectionSet}, place{})
+		s.merge([]ast.SelectionSet{op.SelectionSet}, place{root: true})
 	}
 	for _, f := range doc.Fragments {
 		if !s.reached[f] { // of no use, but validation walks it all the same
@@ -235,6 +234,7 @@ func (s *survey) measureFragment(f *ast.FragmentDefinition) int {
 
 // place is where in an answer a selection set stands.
 type place struct {
+	root          bool // of an operation
 	depth         int
 	introspection bool // below __schema or __type
 	lists         int  // lists of introspection types above
@@ -242,6 +242,7 @@ type place struct {
 
 // below returns the place of the selections of a field.
 func (p place) below(field string) place {
+	p.root = false
 	if field == "__schema" || field == "__type" {
 		p.introspection = true
 	}
@@ -287,6 +288,9 @@ func (s *survey) merge(sets []ast.SelectionSet, p place) {
 	}
 	if len(l.names) > 0 && p.depth >= s.limits.Depth {
 		s.refuse(refuse(codeTooComplex, "fields nest deeper than the %d levels allowed", s.limits.Depth))
+	}
+	if p.root && len(l.names) > s.limits.RootFields {
+		s.refuse(refuse(codeTooComplex, "an operation asks for more than the %d root fields allowed; send the rest in another request", s.limits.RootFields))
 	}
 	if p.lists > s.limits.IntrospectionLists {
 		s.refuse(refuse(codeTooComplex, "introspection nests more than the %d lists allowed", s.limits.IntrospectionLists))
@@ -348,30 +352,6 @@ func (s *survey) gather(l *level, set ast.SelectionSet) {
 			}
 		}
 	}
-}
-
-// costLimit refuses operations whose estimated cost, the number of values in
-// the fullest possible answer, is above max. Unlike gqlgen's own limit it
-// answers with the code of the contract.
-type costLimit struct {
-	schema graphql.ExecutableSchema
-	max    int
-}
-
-var (
-	_ graphql.HandlerExtension        = costLimit{}
-	_ graphql.OperationContextMutator = costLimit{}
-)
-
-func (costLimit) ExtensionName() string                   { return "CostLimit" }
-func (costLimit) Validate(graphql.ExecutableSchema) error { return nil }
-
-func (c costLimit) MutateOperationContext(ctx context.Context, op *graphql.OperationContext) *gqlerror.Error {
-	cost := complexity.Calculate(ctx, c.schema, op.Operation, op.Variables)
-	if cost <= c.max {
-		return nil
-	}
-	return refuse(codeTooComplex, "the operation may return about %d values, more than the %d allowed; ask for smaller pages or fewer fields", cost, c.max)
 }
 
 // refusal is an error of this package whose text was written for clients.

@@ -3,17 +3,23 @@ package server
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/99designs/gqlgen/complexity"
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/handler/lru"
 	"github.com/google/go-cmp/cmp"
+	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/parser"
 	"github.com/vektah/gqlparser/v2/validator"
+
+	"keiretsu/graph/resolvers"
 )
 
 // hostile names what each document of testdata/hostile is refused for. The
@@ -178,6 +184,12 @@ func TestLimitsAreExact(t *testing.T) {
 			return `{ node(id: "a") ` + strings.Repeat("{ child ", n-2) + "{ id }" + strings.Repeat(" }", n-1)
 		}, 4},
 		{"equal names", Limits{EqualNames: 4}, func(n int) string { return "{ " + fields(n, "name") + "}" }, 4},
+		{"root fields", Limits{RootFields: 4}, func(n int) string {
+			return "{ ...F " + aliased(n-1) + "} fragment F on Query { name name }"
+		}, 4},
+		{"input values", Limits{InputValues: 12}, func(n int) string {
+			return "{ nodes(filter: { kinds: [" + fields(n-3, "COMPANY") + "] }, first: 1) { id } }"
+		}, 12},
 		{"aliases", Limits{Aliases: 4}, func(n int) string { return "{ " + aliased(n) + "}" }, 4},
 		{"inline fragments", Limits{InlineFragments: 4}, func(n int) string { return "{ " + fields(n, "... { name }") + "}" }, 4},
 		{"introspection selections", Limits{IntrospectionSelections: 9}, func(n int) string {
@@ -231,7 +243,7 @@ func TestLimitsLeaveRoom(t *testing.T) {
 }
 
 func TestCostLimit(t *testing.T) {
-	r := newRig(t, func(c *Config) { c.MaxCost = 100 })
+	r := newRig(t, func(c *Config) { c.Limits.Cost = 100 })
 	const query = "query($n: Int) { nodes(first: $n) { id name child { id } } }"
 	if a := r.ask(t, query, map[string]any{"n": 20}); a.code() != "OK" {
 		t.Errorf("first: 20 costs %s, want OK", a.body)
@@ -243,6 +255,104 @@ func TestCostLimit(t *testing.T) {
 	want := "the operation may return about 105 values, more than the 100 allowed; ask for smaller pages or fewer fields"
 	if diff := cmp.Diff(want, a.Errors[0].Message); diff != "" {
 		t.Errorf("message (-want +got):\n%s", diff)
+	}
+}
+
+func TestVariablesCountWhereverTheyAreUsed(t *testing.T) {
+	r := newRig(t, func(c *Config) { c.Limits.InputValues = 30 })
+	const query = `query($k: [Kind!]) { a: nodes(filter: {kinds: $k}) { ...F } ...G ... { c: nodes(filter: {kinds: $k}) { id } } }
+		fragment F on Node { id @skip(if: false) } fragment G on Query { b: nodes(filter: {kinds: $k}) { ...F } }`
+	// Three filters of one object and one list each, and two values of @skip: 8 and three times the entries.
+	for n, want := range map[int]string{7: "OK", 8: codeTooComplex} {
+		if a := r.ask(t, query, map[string]any{"k": slices.Repeat([]string{"PERSON"}, n)}); a.code() != want {
+			t.Errorf("%d entries: %s, want %s", n, a.body, want)
+		}
+	}
+}
+
+// TestListsWithoutPagesCost asks for lists whose length is not said by first or
+// last, which the cost functions of a schema leave out.
+func TestListsWithoutPagesCost(t *testing.T) {
+	schema := newFakeSchema()
+	schema.schema = gqlparser.MustLoadSchema(&ast.Source{Input: `
+		type Query { things(ids: [ID!]!): [Thing]! around(limit: Int = 200): Part! all: [Thing!]! ranked(nodes: Int, first: Int! = 20): [Thing!]! }
+		type Part { things: [Thing!]! }
+		type Thing { id: ID! tags: [String!]! more: [Thing!]! }`})
+	ids := slices.Repeat([]any{"a"}, 300)
+	for name, c := range map[string]struct {
+		query string
+		want  int
+	}{
+		"ids":             {`query($ids: [ID!]!) { things(ids: $ids) { id tags } }`, 1 + 300*2},
+		"limit":           {`{ around(limit: 1000) { things { id } } }`, 1 + 1000*2},
+		"limit, default":  {`{ around { things { id } } }`, 1 + 200*2},
+		"limit, beyond":   {`{ around(limit: 2000000000) { things { id } } }`, 1 + mostEntries*2},
+		"limit, negative": {`{ around(limit: -5) { things { id } } }`, 1},
+		"bare list":       {`{ all { id more { id } } }`, 4},
+		"list of scalars": {`{ all { tags } }`, 2},
+		"first, default":  {`{ ranked { id } }`, 1 + 20},
+	} {
+		t.Run(name, func(t *testing.T) {
+			doc, errs := gqlparser.LoadQueryWithRules(schema.schema, c.query, nil)
+			if errs != nil {
+				t.Fatal(errs)
+			}
+			plain := listsCounted{fixedCost{schema}}
+			if got := complexity.Calculate(t.Context(), plain, doc.Operations[0], map[string]any{"ids": ids}); got != c.want {
+				t.Errorf("costs %d, want %d", got, c.want)
+			}
+		})
+	}
+}
+
+// fixedCost is a schema without cost functions.
+type fixedCost struct{ graphql.ExecutableSchema }
+
+func (fixedCost) Complexity(context.Context, string, string, int, map[string]any) (int, bool) {
+	return 0, false
+}
+
+// TestIntrospectionCosts holds what introspection may ask for against the schema
+// that is served.
+func TestIntrospectionCosts(t *testing.T) {
+	schema := resolvers.NewSchema(nil, slog.New(slog.DiscardHandler)).Schema()
+	size := measureSchema(schema)
+	most := valuesForEachThing * size.things()
+	aliases := func(n int, field string) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, "a%d: %s ", i, field)
+		}
+		return b.String()
+	}
+	fields, args := size.fields.all, size.args.all
+	for name, c := range map[string]struct {
+		query       string
+		least, most int
+	}{
+		"the standard query":   {readFile(t, "testdata/introspection.graphql"), most / 2, most},
+		"names of types":       {"{ __schema { types { name } } }", 2 + size.types, 2 + size.types},
+		"one type":             {`{ __type(name: "Company") { name kind } }`, 3, 3},
+		"fields of one type":   {`{ __type(name: "Company") { fields { name } } }`, 2 + size.fields.most, 2 + size.fields.most},
+		"fields of all types":  {"{ __schema { types { fields { name } } } }", 2 + size.types + fields, 2 + size.types + fields},
+		"arguments of them":    {"{ __schema { types { fields { args { name } } } } }", 2 + size.types + fields + args, 2 + size.types + fields + args},
+		"through fragments":    {"{ ...A } fragment A on Query { __schema { types { ...B } } } fragment B on __Type { name }", 2 + size.types, 2 + size.types},
+		"aliases of fields":    {"{ __schema { types { fields { " + aliases(100, "name") + "} } } }", most + 1, 100 * (fields + 2*size.types)},
+		"aliases of the whole": {"{ " + aliases(60, "__schema { types { fields { name description } } }") + "}", most + 1, 1 << 30},
+	} {
+		t.Run(name, func(t *testing.T) {
+			doc, errs := gqlparser.LoadQueryWithRules(schema, c.query, nil)
+			if errs != nil {
+				t.Fatal(errs)
+			}
+			got := 0
+			for _, field := range schemaFields(nil, doc.Operations[0].SelectionSet) {
+				got += size.introspection(ast.SelectionSet{field}, described{1, false})
+			}
+			if got < c.least || got > c.most {
+				t.Errorf("costs %d, want %d to %d", got, c.least, c.most)
+			}
+		})
 	}
 }
 

@@ -6,7 +6,7 @@ import "cmp"
 // of [DefaultLimits].
 type Limits struct {
 	// BodyBytes is the largest request body, in bytes. A larger one is
-	// answered 413 without being read to its end.
+	// answered 413 and not kept.
 	BodyBytes int64
 	// DocumentBytes is the longest GraphQL document, in bytes. Values belong
 	// into variables, which count towards BodyBytes only. It also bounds what
@@ -31,6 +31,9 @@ type Limits struct {
 	// EqualNames is how often one response name may occur in one selection set,
 	// fragments merged in. Validation compares each pair.
 	EqualNames int
+	// RootFields is the number of fields that one operation asks for at its root,
+	// fragments merged in. Each is a question of its own.
+	RootFields int
 	// Aliases is how often one field may be asked for under different names in
 	// one selection set, fragments merged in.
 	Aliases int
@@ -45,6 +48,17 @@ type Limits struct {
 	// __type, where each may be answered once for every argument of the schema
 	// and no cost function counts it. The standard query stands for 240.
 	IntrospectionSelections int
+	// InputValues is the number of values that the arguments of one operation
+	// hold, lists and objects taken apart, and a variable counted at each place
+	// that uses it. Without it a hundred aliases read one list of a variable a
+	// hundred times.
+	InputValues int
+	// Cost is the largest estimated number of values of an answer.
+	Cost int
+	// AnswerValues and AnswerBytes bound what an answer really holds, counted as
+	// it is made: its fields and the entries of its lists, and its JSON before
+	// compression. Estimates do not see how long a list without pages is.
+	AnswerValues, AnswerBytes int
 	// Errors is the number of errors in one answer; what was left out is counted
 	// in its extensions.
 	Errors int
@@ -69,10 +83,15 @@ func DefaultLimits() Limits {
 		Selections:              1000,
 		Depth:                   15,
 		EqualNames:              50,
+		RootFields:              64,
 		Aliases:                 100,
 		InlineFragments:         50,
 		IntrospectionLists:      2,
 		IntrospectionSelections: 400,
+		InputValues:             20_000,
+		Cost:                    100_000,
+		AnswerValues:            200_000,
+		AnswerBytes:             8 << 20,
 		Errors:                  20,
 		MessageRunes:            1000,
 	}
@@ -92,10 +111,15 @@ func (l Limits) withDefaults() Limits {
 		Selections:              cmp.Or(l.Selections, d.Selections),
 		Depth:                   cmp.Or(l.Depth, d.Depth),
 		EqualNames:              cmp.Or(l.EqualNames, d.EqualNames),
+		RootFields:              cmp.Or(l.RootFields, d.RootFields),
 		Aliases:                 cmp.Or(l.Aliases, d.Aliases),
 		InlineFragments:         cmp.Or(l.InlineFragments, d.InlineFragments),
 		IntrospectionLists:      cmp.Or(l.IntrospectionLists, d.IntrospectionLists),
 		IntrospectionSelections: cmp.Or(l.IntrospectionSelections, d.IntrospectionSelections),
+		InputValues:             cmp.Or(l.InputValues, d.InputValues),
+		Cost:                    cmp.Or(l.Cost, d.Cost),
+		AnswerValues:            cmp.Or(l.AnswerValues, d.AnswerValues),
+		AnswerBytes:             cmp.Or(l.AnswerBytes, d.AnswerBytes),
 		Errors:                  cmp.Or(l.Errors, d.Errors),
 		MessageRunes:            cmp.Or(l.MessageRunes, d.MessageRunes),
 	}

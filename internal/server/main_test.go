@@ -134,18 +134,21 @@ func (f *fakeSchema) field(ctx context.Context, out *bytes.Buffer, def *ast.Defi
 		null()
 		return
 	}
-	if resolve := f.resolve[name]; resolve != nil {
-		value, err := resolve(ctx, args)
-		if err != nil {
-			op.Error(ctx, graphql.AddFieldLocationToError(ctx, err))
-			null()
-			return
+	value, err := op.ResolverMiddleware(ctx, func(ctx context.Context) (any, error) {
+		if resolve := f.resolve[name]; resolve != nil {
+			return resolve(ctx, args)
 		}
-		if value != nil {
-			text, _ := json.Marshal(value)
-			out.Write(text)
-			return
-		}
+		return nil, nil
+	})
+	if err != nil {
+		op.Error(ctx, graphql.AddFieldLocationToError(ctx, err))
+		null()
+		return
+	}
+	if value != nil {
+		text, _ := json.Marshal(value)
+		out.Write(text)
+		return
 	}
 	f.value(ctx, out, field.Definition.Type, field)
 }

@@ -16,10 +16,11 @@ import (
 const maxOperations = 50
 
 type metrics struct {
-	registry *prometheus.Registry
-	requests *prometheus.CounterVec
-	seconds  *prometheus.HistogramVec
-	inFlight prometheus.Gauge
+	registry   *prometheus.Registry
+	requests   *prometheus.CounterVec
+	seconds    *prometheus.HistogramVec
+	inFlight   prometheus.Gauge
+	turnedAway *prometheus.CounterVec
 
 	mu    sync.Mutex
 	names map[string]bool
@@ -43,10 +44,14 @@ func newMetrics(more []prometheus.Collector) (*metrics, error) {
 			Name: "keiretsu_graphql_in_flight",
 			Help: "GraphQL requests being answered.",
 		}),
+		turnedAway: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "keiretsu_turned_away_total",
+			Help: "Requests and connections refused before anything was read of what they ask, by reason.",
+		}, []string{"reason"}),
 		names: map[string]bool{},
 	}
 	own := []prometheus.Collector{
-		m.requests, m.seconds, m.inFlight,
+		m.requests, m.seconds, m.inFlight, m.turnedAway,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	}
@@ -57,6 +62,9 @@ func newMetrics(more []prometheus.Collector) (*metrics, error) {
 	}
 	return m, nil
 }
+
+// refused counts what was turned away.
+func (m *metrics) refused(reason string) { m.turnedAway.WithLabelValues(reason).Inc() }
 
 // begin counts a request in; the function it returns counts it out.
 func (m *metrics) begin() func(operation, code string) {

@@ -24,6 +24,8 @@ type request struct {
 	// remote, path and encrypted are those of the HTTP request.
 	remote, path string
 	encrypted    bool
+	// cost is the estimated number of values of the answer, once it is known.
+	cost int
 }
 
 type requestKey struct{}

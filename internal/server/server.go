@@ -15,22 +15,16 @@ import (
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/handler"
-	"github.com/99designs/gqlgen/graphql/handler/extension"
-	"github.com/99designs/gqlgen/graphql/handler/lru"
 	"github.com/klauspost/compress/gzhttp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/vektah/gqlparser/v2/ast"
 )
 
-// cachedDocuments is how many validated documents are kept, each at most
-// Limits.DocumentBytes long.
-const cachedDocuments = 256
-
 // Config is what a [Server] needs. Schema, SDL, UI and Ready must be set; zero
 // values elsewhere mean the default named.
 type Config struct {
 	// Schema answers the operations. Its Complexity functions must multiply by
-	// the page size asked for, or MaxCost bounds nothing.
+	// the page size asked for, or Limits.Cost bounds nothing.
 	Schema graphql.ExecutableSchema
 	// SDL is the text served at /schema.graphql.
 	SDL string
@@ -54,13 +48,18 @@ type Config struct {
 	// Admin, if set, is what principals of scope admin reach at /admin/. It sees
 	// whole paths.
 	Admin http.Handler
-	// Limits bounds documents, bodies and error lists.
+	// Limits bounds bodies, documents, answers and error lists.
 	Limits Limits
-	// MaxCost is the largest estimated number of values of an answer; default
-	// 100,000.
-	MaxCost int
-	// Timeout is the time allowed for one GraphQL request; default 10 s.
-	Timeout time.Duration
+	// Introspection says who may read the schema; default everybody.
+	Introspection Introspection
+	// Documents may be asked for by their hash. DocumentsOnly refuses all others.
+	Documents     *Documents
+	DocumentsOnly bool
+	// Traffic bounds requests, connections and the time they take.
+	Traffic Traffic
+	// Principal, if set, names who sent a request, "" for somebody unknown.
+	// Clients that are known share an allowance wherever they ask from.
+	Principal func(context.Context) string
 	// DrainTimeout is how long Serve waits for running requests when told to
 	// stop; default 10 s.
 	DrainTimeout time.Duration
@@ -78,7 +77,12 @@ type Server struct {
 	handler   http.Handler
 	ready     func(context.Context) error
 	tls       *tls.Config
-	timeout   time.Duration
+	traffic   Traffic
+	clients   *clients
+	gate      *gate
+	large     *gate
+	principal func(context.Context) string
+	metrics   *metrics
 	drain     time.Duration
 	draining  atomic.Bool
 	unready   atomic.Bool // the last probe failed
@@ -106,30 +110,47 @@ func New(cfg Config) (*Server, error) {
 	}
 	limits := cfg.Limits.withDefaults()
 	s := &Server{
-		log:     cmp.Or(cfg.Logger, slog.Default()),
-		ready:   cfg.Ready,
-		tls:     cfg.TLS,
-		timeout: cmp.Or(cfg.Timeout, 10*time.Second),
-		drain:   cmp.Or(cfg.DrainTimeout, 10*time.Second),
+		log:       cmp.Or(cfg.Logger, slog.Default()),
+		ready:     cfg.Ready,
+		tls:       cfg.TLS,
+		drain:     cmp.Or(cfg.DrainTimeout, 10*time.Second),
+		traffic:   cfg.Traffic.withDefaults(),
+		clients:   newClients(cfg.Traffic),
+		metrics:   metrics,
+		principal: cfg.Principal,
 	}
-	s.presenter = presenter{log: s.log, maxRunes: limits.MessageRunes, timeout: s.timeout}
+	s.gate, s.large = newGate(s.traffic.InFlight, s.traffic), newGate(s.traffic.LargeInFlight, s.traffic)
+	if s.principal == nil {
+		s.principal = nobody
+	}
+	s.presenter = presenter{log: s.log, maxRunes: limits.MessageRunes, timeout: s.traffic.Timeout}
 
 	gate := &gatekeeper{Access: cfg.Access, presenter: s.presenter, log: s.log}
 	pages := newOrigins(gate)
 
 	api := handler.New(cfg.Schema)
-	cache := lru.New[*ast.QueryDocument](cachedDocuments)
+	cache := newTextCache(cachedDocuments, cachedDocumentBytes, func(text string, _ *ast.QueryDocument) int { return len(text) })
 	api.SetQueryCache(cache)
 	api.SetParserTokenLimit(limits.Tokens)
-	api.SetErrorPresenter(s.presenter.present)
+	api.SetErrorPresenter(s.presenter.field)
 	api.SetRecoverFunc(s.presenter.recovered)
+	api.Use(newPersisted(cfg.Documents, cfg.DocumentsOnly))
 	api.Use(guard{limits: limits, cache: cache})
 	api.Use(operations{gate})
-	api.Use(costLimit{schema: cfg.Schema, max: cmp.Or(cfg.MaxCost, 100_000)})
-	api.Use(extension.Introspection{})
+	api.Use(costLimit{schema: cfg.Schema, size: measureSchema(cfg.Schema.Schema()), limits: limits})
+	api.Use(answerLimit{limits: limits, presenter: s.presenter})
+	describe := introspection{mode: cfg.Introspection, principal: s.principal}
+	api.Use(describe)
+	if cfg.Introspection == IntrospectionToken || cfg.Introspection == IntrospectionClosed {
+		api.SetDisableSuggestion(true)
+		api.SetValidationRulesFn(rulesWithoutSuggestions)
+	}
 	api.AddTransport(transport{
 		limits:      limits,
-		timeout:     s.timeout,
+		timeout:     s.traffic.Timeout,
+		gate:        s.gate,
+		large:       s.large,
+		largeCost:   s.traffic.LargeCost,
 		presenter:   s.presenter,
 		metrics:     metrics,
 		withRequest: cfg.WithRequest,
@@ -140,7 +161,7 @@ func New(cfg Config) (*Server, error) {
 	mux.Handle("/healthz", readOnly(text("ok\n")))
 	mux.Handle("/readyz", readOnly(http.HandlerFunc(s.serveReady)))
 	mux.Handle("/metrics", pages.guard(false, gate.needs(gate.reading(), readOnly(metrics.handler(s.log)))))
-	mux.Handle("/schema.graphql", pages.guard(true, gate.needs(gate.reading(), readOnly(text(cfg.SDL)))))
+	mux.Handle("/schema.graphql", pages.guard(true, gate.needs(gate.reading(), readOnly(describe.serveSDL(cfg.SDL)))))
 	if cfg.Admin != nil {
 		mux.Handle("/admin/", pages.guard(false, gate.administration(cfg.Admin)))
 	}
@@ -158,7 +179,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: set up compression: %w", err)
 	}
-	s.handler = s.observed(secured(compress(gate.identified(mux))))
+	s.handler = s.observed(secured(compress(gate.identified(s.paced(mux)))))
 	return s, nil
 }
 
@@ -174,11 +195,13 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	requests, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
 	srv := s.httpServer(requests)
+	// The server must see the encrypted connections themselves, or it speaks no HTTP/2.
+	var connections net.Listener = newBoundedListener(listener, s.traffic, s.metrics.refused)
 	if s.tls != nil {
-		listener = tls.NewListener(listener, s.tls)
+		connections = tls.NewListener(connections, s.tls)
 	}
 	served := make(chan error, 1)
-	go func() { served <- srv.Serve(listener) }()
+	go func() { served <- srv.Serve(connections) }()
 	select {
 	case err := <-served:
 		return fmt.Errorf("server: serve %s: %w", listener.Addr(), err)
@@ -208,11 +231,11 @@ func (s *Server) httpServer(requests context.Context) *http.Server {
 	return &http.Server{
 		Handler:           s,
 		BaseContext:       func(net.Listener) context.Context { return requests },
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       10 * time.Second,
-		WriteTimeout:      s.timeout + 5*time.Second,
-		IdleTimeout:       60 * time.Second,
-		MaxHeaderBytes:    16 << 10,
+		ReadHeaderTimeout: s.traffic.HeaderTimeout,
+		ReadTimeout:       s.traffic.BodyTimeout,
+		WriteTimeout:      s.traffic.Timeout + s.traffic.ReadingTimeout,
+		IdleTimeout:       s.traffic.IdleTimeout,
+		MaxHeaderBytes:    s.traffic.HeaderBytes,
 		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelWarn),
 	}
 }

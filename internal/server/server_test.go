@@ -244,7 +244,7 @@ func TestAnswersAreCompressed(t *testing.T) {
 }
 
 func TestSlowClientsAreCutOff(t *testing.T) {
-	r := newRig(t, func(c *Config) { c.Timeout = 7 * time.Second })
+	r := newRig(t, func(c *Config) { c.Traffic.Timeout = 7 * time.Second })
 	srv := r.httpServer(t.Context())
 	got := []any{srv.ReadHeaderTimeout, srv.ReadTimeout, srv.WriteTimeout, srv.IdleTimeout, srv.MaxHeaderBytes}
 	want := []any{5 * time.Second, 10 * time.Second, 12 * time.Second, time.Minute, 16 << 10}

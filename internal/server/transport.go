@@ -33,6 +33,8 @@ type transport struct {
 	timeout     time.Duration
 	presenter   presenter
 	metrics     *metrics
+	gate, large *gate
+	largeCost   int
 	withRequest func(context.Context) (context.Context, func(), error)
 }
 
@@ -71,24 +73,52 @@ func (t transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 		t.reject(ctx, w, wrong)
 		return
 	}
+	response, wrong := t.answer(ctx, w, r, exec, params)
+	if wrong != nil {
+		t.reject(ctx, w, wrong)
+		return
+	}
+	t.write(ctx, w, media, response)
+}
+
+// answer takes a place among the requests under way, and makes the response.
+// The place is free again when it returns, so that a client that reads slowly
+// keeps nobody waiting.
+func (t transport) answer(ctx context.Context, w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor, params *graphql.RawParams) (*graphql.Response, *problem) {
+	leave, ok := t.gate.enter(ctx)
+	if !ok {
+		return nil, t.turnAway(w, "in_flight")
+	}
+	defer func() { leave() }()
 	op, errs := exec.CreateOperationContext(ctx, params)
 	if op != nil && op.Operation != nil && op.Operation.Operation == ast.Mutation && r.Method == http.MethodGet {
 		// Whoever asks: it is the wrong way to ask.
 		w.Header().Set("Allow", http.MethodPost)
-		t.reject(ctx, w, &problem{http.StatusMethodNotAllowed, codeBadUserInput, "GET is for queries; send mutations by POST"})
-		return
+		return nil, &problem{http.StatusMethodNotAllowed, codeBadUserInput, "GET is for queries; send mutations by POST"}
 	}
 	if errs != nil {
-		t.write(ctx, w, media, exec.DispatchError(graphql.WithOperationContext(ctx, op), errs))
-		return
+		return exec.DispatchError(graphql.WithOperationContext(ctx, op), errs), nil
 	}
-	req.operation = operationName(op)
+	requestFrom(ctx).operation = operationName(op)
 	if op.Operation.Operation == ast.Subscription {
 		errs := gqlerror.List{refuse(errcode.ValidationFailed, "subscriptions are not served over plain HTTP; ask again with a query")}
-		t.write(ctx, w, media, exec.DispatchError(graphql.WithOperationContext(ctx, op), errs))
-		return
+		return exec.DispatchError(graphql.WithOperationContext(ctx, op), errs), nil
 	}
-	t.write(ctx, w, media, t.execute(ctx, exec, op))
+	if requestFrom(ctx).cost > t.largeCost {
+		leave() // others need not wait while this one does
+		if leave, ok = t.large.enter(ctx); !ok {
+			leave = func() {}
+			return nil, t.turnAway(w, "large_in_flight")
+		}
+	}
+	return t.execute(ctx, exec, op), nil
+}
+
+// turnAway refuses a request for which there is no place.
+func (t transport) turnAway(w http.ResponseWriter, reason string) *problem {
+	t.metrics.refused(reason)
+	retryAfter(w, time.Second)
+	return &problem{http.StatusServiceUnavailable, codeUnavailable, "too many requests are being answered at present; send it again"}
 }
 
 // execute runs the operation between opening and releasing what it needs. The
@@ -149,7 +179,7 @@ func (t transport) read(w http.ResponseWriter, r *http.Request) (*graphql.RawPar
 	if wrong != nil {
 		return nil, wrong
 	}
-	if strings.TrimSpace(params.Query) == "" {
+	if strings.TrimSpace(params.Query) == "" && params.Extensions["persistedQuery"] == nil {
 		return nil, badRequest("the parameter query is missing; it holds the GraphQL document")
 	}
 	params.Headers = r.Header
@@ -188,16 +218,29 @@ func (t transport) readBody(w http.ResponseWriter, r *http.Request) (*graphql.Ra
 	}
 	tooLarge := &problem{http.StatusRequestEntityTooLarge, codeTooLarge, "the body is longer than the " + strconv.FormatInt(t.limits.BodyBytes, 10) + " bytes allowed"}
 	if r.ContentLength > t.limits.BodyBytes {
+		discard(r)
 		return nil, tooLarge
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, t.limits.BodyBytes))
 	if err != nil {
 		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
+			discard(r)
 			return nil, tooLarge
 		}
 		return nil, badRequest("the body could not be read to its end")
 	}
 	return parseBody(body)
+}
+
+// discarded is how much of a body that is too long is read, and forgotten, so
+// that clients which send all of it before they listen hear why it was refused.
+const discarded = 16 << 20
+
+// discard reads on, unless the client waits to hear whether it should send.
+func discard(r *http.Request) {
+	if r.Header.Get("Expect") == "" {
+		_, _ = io.CopyN(io.Discard, r.Body, discarded) // an error is one of the client's
+	}
 }
 
 func parseBody(body []byte) (*graphql.RawParams, *problem) {
@@ -264,13 +307,6 @@ func (t transport) write(ctx context.Context, w http.ResponseWriter, media strin
 	errs, extensions := response.Errors, response.Extensions
 	req := requestFrom(ctx)
 	req.code = codeOf(errs)
-	if left := len(errs) - t.limits.Errors; left > 0 {
-		errs = errs[:t.limits.Errors]
-		if extensions == nil {
-			extensions = map[string]any{}
-		}
-		extensions["errorsOmitted"] = left
-	}
 	status := http.StatusOK
 	if media == mediaResponse && response.Data == nil {
 		status = statusOf(req.code)
@@ -321,6 +357,8 @@ func statusOf(code string) int {
 		return http.StatusUnauthorized
 	case codeForbidden:
 		return http.StatusForbidden
+	case codePersistedNotFound:
+		return http.StatusOK // clients take another status for a broken server and do not send the text
 	default:
 		return http.StatusBadRequest
 	}

@@ -3,11 +3,11 @@ package server
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -259,24 +259,34 @@ func (c *countingReader) Read(p []byte) (int, error) {
 	return len(p), nil
 }
 
-func TestLongBodiesAreNotRead(t *testing.T) {
+func TestLongBodiesAreNotKept(t *testing.T) {
 	const limit = 256 << 10
 	r := newRig(t, nil)
-	for _, announced := range []bool{true, false} {
-		t.Run(fmt.Sprintf("announced=%t", announced), func(t *testing.T) {
+	for name, c := range map[string]struct {
+		length int64
+		expect string
+		reads  int64
+	}{
+		"announced":                       {limit + 1, "", discarded},
+		"not announced":                   {-1, "", discarded + limit + 1},
+		"announced, and the client waits": {limit + 1, "100-continue", 0},
+	} {
+		t.Run(name, func(t *testing.T) {
 			body := &countingReader{}
-			req := postRequest(t.Context(), "")
-			req.Body, req.ContentLength = io.NopCloser(body), -1
-			most := int64(2 * limit)
-			if announced {
-				req.ContentLength, most = limit+1, 0
-			}
+			req := postRequest(t.Context(), "", "Expect", c.expect)
+			req.Body, req.ContentLength = io.NopCloser(body), c.length
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
 			a := r.do(t, req)
+			runtime.ReadMemStats(&after)
 			if a.status != 413 || a.code() != codeTooLarge {
 				t.Errorf("status %d, %s; want 413, TOO_LARGE", a.status, a.body)
 			}
-			if body.n > most {
-				t.Errorf("read %d bytes, want at most %d", body.n, most)
+			if body.n > c.reads+64<<10 {
+				t.Errorf("read %d bytes, want at most about %d", body.n, c.reads)
+			}
+			if kept := after.TotalAlloc - before.TotalAlloc; kept > 8*limit {
+				t.Errorf("%d bytes of memory for a body of which %d are allowed", kept, limit)
 			}
 		})
 	}
