@@ -143,7 +143,7 @@ var homes = []home{
 	{module: "github.com/vektah/gqlparser/v2", rooms: []string{"graph", "graph/*", "internal/server", "cmd/server"}, tests: []string{"internal/web"}, why: "GraphQL is one way to ask; the graph does not know it"},
 	{module: "gonum.org/v1/gonum", rooms: []string{"internal/analysis"}, why: "the graph's own rules, ownership among them, are written out where they can be read; only stock algorithms are borrowed"},
 	{module: "github.com/goccy/go-yaml", rooms: []string{"internal/ingest", "internal/ingest/*"}, why: "a foreign format ends where drafts begin"},
-	{module: "github.com/klauspost/compress", rooms: []string{"internal/server"}, why: "compression is a matter of the wire"},
+	{module: "github.com/klauspost/compress", rooms: []string{"internal/kg/badgerstore", "internal/server"}, why: "compression is a matter of the wire and of backup files"},
 	{module: "github.com/prometheus/client_golang", rooms: []string{"internal/server", "cmd/server"}, why: "other rooms report through their own types, so that measuring can change without them"},
 	{module: "github.com/alecthomas/kong", rooms: []string{"cmd/server"}, why: "flags end in one struct; no room reads the command line"},
 	{module: "github.com/google/go-cmp", testsOnly: true, why: "it panics on surprises, which is right in a test and nowhere else"},
