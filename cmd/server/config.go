@@ -17,7 +17,9 @@ import (
 type commands struct {
 	folder
 
-	Serve serve `cmd:"" default:"withargs" help:"Answer GraphQL until told to stop. This is what happens where no command is named."`
+	Serve   serve   `cmd:"" default:"withargs" help:"Answer GraphQL until told to stop. This is what happens where no command is named."`
+	Backup  backup  `cmd:"" help:"Write a backup of the store, also while a server runs."`
+	Restore restore `cmd:"" help:"Make a data folder from a full backup and the increments behind it."`
 }
 
 // folder is what every command needs to know.

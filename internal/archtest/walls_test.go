@@ -64,6 +64,11 @@ var rooms = []room{
 		why:  "the index is a projection of the change log and can be rebuilt from any engine",
 	},
 	{
+		path: "internal/control",
+		ours: []string{"internal/kg"},
+		why:  "what administers a store over a socket knows no engine, so that commands do the same with and without a server",
+	},
+	{
 		path: "internal/web",
 		why:  "assets in a binary: they meet the graph over HTTP, as any client does",
 	},

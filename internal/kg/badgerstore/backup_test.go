@@ -26,9 +26,13 @@ func backUp(t testing.TB, s *Store, behind *Point) (string, *Backup) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := s.Backup(t.Context(), file, behind)
+	var passing Passing
+	b, err := s.Backup(t.Context(), io.MultiWriter(file, &passing), behind)
 	if err := errors.Join(err, file.Close()); err != nil {
 		t.Fatal(err)
+	}
+	if passed, err := passing.Backup(); err != nil || *passed != *b {
+		t.Fatalf("going by, it says of itself\n%+v (%v), and was written as\n%+v", passed, err, b)
 	}
 	read, err := ReadBackup(path)
 	if err != nil {
@@ -279,6 +283,13 @@ func TestDamagedBackups(t *testing.T) {
 			files := []string{path}
 			if which == increment {
 				files = []string{full, path}
+			}
+			var passing Passing
+			for piece := range slices.Chunk(content, 1000) {
+				_, _ = passing.Write(piece)
+			}
+			if _, err := passing.Backup(); err == nil {
+				t.Errorf("%s went by and was found whole", name)
 			}
 			_, err := Restore(t.Context(), Restoration{Dir: filepath.Join(dir, "store"), Files: files})
 			if err == nil || !strings.Contains(err.Error(), path) || strings.Contains(err.Error(), "\n") {

@@ -264,8 +264,15 @@ func openBackup(path string) (r *backupReader, err error) {
 			_ = file.Close()
 		}
 	}()
+	info, err := file.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if info.IsDir() {
+		return nil, fmt.Errorf("%s is a folder, not a backup file", path)
+	}
 	r = &backupReader{path: path, file: file}
-	if err := r.readEnds(); err != nil {
+	if err := r.readEnds(file, info.Size()); err != nil {
 		return nil, err
 	}
 	if r.dec, err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(maxBlock)); err != nil {
@@ -284,24 +291,18 @@ func (r *backupReader) close() {
 	_ = r.file.Close()
 }
 
-// readEnds reads header and trailer. It holds nothing against the middle.
-func (r *backupReader) readEnds() error {
-	info, err := r.file.Stat()
-	if err != nil {
-		return err
-	}
-	if info.IsDir() {
-		return fmt.Errorf("%s is a folder, not a backup file", r.path)
-	}
-	r.Bytes = info.Size()
+// readEnds reads header and trailer of a file of so many bytes. It holds nothing
+// against the middle.
+func (r *backupReader) readEnds(file io.ReaderAt, size int64) error {
+	r.Bytes = size
 	magic := make([]byte, len(BackupMagic))
-	if _, err := r.file.ReadAt(magic, 0); err != nil && !errors.Is(err, io.EOF) {
+	if _, err := file.ReadAt(magic, 0); err != nil && !errors.Is(err, io.EOF) {
 		return err
 	}
 	if !bytes.Equal(magic, []byte(BackupMagic)) {
 		return fmt.Errorf("%s is no backup of Keiretsu, or its beginning is damaged", r.path)
 	}
-	header, err := r.frameAt(int64(len(BackupMagic)), frameHeader)
+	header, err := r.frameAt(file, int64(len(BackupMagic)), frameHeader)
 	if err != nil {
 		return err
 	}
@@ -317,10 +318,10 @@ func (r *backupReader) readEnds() error {
 			r.path, r.Version, r.Format, backupVersion, formatVersion)
 	}
 	end := make([]byte, endSize)
-	if _, err := r.file.ReadAt(end, r.Bytes-endSize); err != nil {
+	if _, err := file.ReadAt(end, size-endSize); err != nil {
 		return r.damaged("it has no end")
 	}
-	trailer, err := r.frameAt(r.Bytes-endSize-int64(binary.BigEndian.Uint32(end)), frameTrailer)
+	trailer, err := r.frameAt(file, size-endSize-int64(binary.BigEndian.Uint32(end)), frameTrailer)
 	if err != nil {
 		return err
 	}
@@ -331,13 +332,13 @@ func (r *backupReader) readEnds() error {
 }
 
 // frameAt returns the body of the frame of this kind at the place.
-func (r *backupReader) frameAt(at int64, kind byte) ([]byte, error) {
+func (r *backupReader) frameAt(file io.ReaderAt, at int64, kind byte) ([]byte, error) {
 	name := map[byte]string{frameHeader: "header", frameTrailer: "trailer"}[kind]
 	head := make([]byte, frameHead)
 	if at < 0 {
 		return nil, r.damaged("it has no %s", name)
 	}
-	if _, err := r.file.ReadAt(head, at); err != nil || head[0] != kind {
+	if _, err := file.ReadAt(head, at); err != nil || head[0] != kind {
 		return nil, r.damaged("it has no %s", name)
 	}
 	length := int64(binary.BigEndian.Uint32(head[1:]))
@@ -345,7 +346,7 @@ func (r *backupReader) frameAt(at int64, kind byte) ([]byte, error) {
 		return nil, r.damaged("its %s is cut short", name)
 	}
 	frame := make([]byte, frameHead+length+frameTail)
-	if _, err := r.file.ReadAt(frame, at); err != nil {
+	if _, err := file.ReadAt(frame, at); err != nil {
 		return nil, r.damaged("its %s cannot be read", name)
 	}
 	body, sum := frame[:frameHead+length], frame[frameHead+length:]
@@ -542,6 +543,60 @@ func ReadBackup(path string) (*Backup, error) {
 	}
 	b := r.Backup
 	return &b, nil
+}
+
+// Passing looks at a backup that goes by on its way elsewhere, where it cannot be
+// read again. Its zero value is ready to be written to.
+type Passing struct {
+	sum hash.Hash
+	// first and last are the ends of what has gone by, in which header and
+	// trailer lie; what has left last is in the sum.
+	first, last []byte
+	bytes       int64
+}
+
+// endsKept is how much of each end is kept, far more than header or trailer have.
+const endsKept = 16 << 10
+
+// Write takes note of what goes by.
+func (p *Passing) Write(b []byte) (int, error) {
+	if p.sum == nil {
+		p.sum = sha256.New()
+	}
+	p.bytes += int64(len(b))
+	p.first = append(p.first, b[:min(len(b), endsKept-len(p.first))]...)
+	p.last = append(p.last, b...)
+	if more := len(p.last) - endsKept; more > 0 {
+		_, _ = p.sum.Write(p.last[:more])
+		p.last = append(p.last[:0], p.last[more:]...)
+	}
+	return len(b), nil
+}
+
+// ReadAt reads from the ends.
+func (p *Passing) ReadAt(b []byte, at int64) (int, error) {
+	if end := at + int64(len(b)); at >= 0 && end <= int64(len(p.first)) {
+		return copy(b, p.first[at:end]), nil
+	}
+	if from := at - p.bytes + int64(len(p.last)); from >= 0 && from+int64(len(b)) <= int64(len(p.last)) {
+		return copy(b, p.last[from:]), nil
+	}
+	return 0, io.EOF
+}
+
+// Backup returns what the backup says of itself, if all of it went by as it was
+// written.
+func (p *Passing) Backup() (*Backup, error) {
+	r := &backupReader{path: "the backup"}
+	if err := r.readEnds(p, p.bytes); err != nil {
+		return nil, err
+	}
+	body := len(p.last) - sha256.Size
+	_, _ = p.sum.Write(p.last[:body])
+	if !bytes.Equal(p.sum.Sum(nil), p.last[body:]) {
+		return nil, r.damaged("its checksum does not match")
+	}
+	return &r.Backup, nil
 }
 
 // parseFields reads what appendRecord was given as fields.

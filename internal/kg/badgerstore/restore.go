@@ -78,6 +78,10 @@ func Restore(ctx context.Context, o Restoration) (*Backup, error) {
 	return &b, nil
 }
 
+// IsUnfinished reports that the path is what a restore of the store in dir leaves
+// when it is killed, and the next one clears away.
+func IsUnfinished(path, dir string) bool { return path == dir+stagingSuffix }
+
 // checkRestored returns an error where a store that does not exist was about to
 // be restored.
 func checkRestored(dir string) error {
