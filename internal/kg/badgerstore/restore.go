@@ -34,7 +34,7 @@ type Restoration struct {
 }
 
 // Restore makes the store that the backups hold, in a folder that does not exist
-// yet. All files are read from end to end and compared with what the last one
+// yet, and returns what the last of them says with the checksum of the store. All files are read from end to end and compared with what the last one
 // says that the store must hold before anything is written; the store is then
 // made in a folder beside, read back, compared again, and given its name last.
 // So there is all of it or none, wherever it is interrupted.
@@ -75,6 +75,7 @@ func Restore(ctx context.Context, o Restoration) (*Backup, error) {
 		return nil, errors.Join(err, os.RemoveAll(staging))
 	}
 	b := m.newest().Backup
+	b.Checksum = m.becomes
 	return &b, nil
 }
 
@@ -120,6 +121,9 @@ type chain struct {
 
 	progress          func(verified, written, of int64)
 	verified, written int64
+	// becomes is the logical checksum of the restored store. It is another than
+	// that of the files where these were made by a program whose codec was older.
+	becomes string
 }
 
 func openChain(paths []string) (_ *chain, err error) {
@@ -266,20 +270,30 @@ func (c *chain) advance(id kg.ID) error {
 // verify reads all files from end to end and makes sure that together they hold
 // what the last one says, and that this program understands it.
 func (c *chain) verify(ctx context.Context) error {
-	d := newDigest()
+	d, becomes := newDigest(), newDigest()
 	err := c.read(ctx, &c.verified, func(e *changeEntry) error {
 		in := newDecoder(e.fields)
 		in.change(e.revision)
 		d.change(e.revision, e.fields)
+		becomes.change(e.revision, e.fields)
 		return in.finish()
 	}, func(e *recordEntry) error {
 		d.record(e.kind, e.id, e.fields)
-		_, err := parseFields(e)
-		return err
+		record, err := parseFields(e)
+		if err != nil {
+			return err
+		}
+		now := newEncoder()
+		if err := now.record(record); err != nil {
+			return err
+		}
+		becomes.record(e.kind, e.id, now.b)
+		return nil
 	})
 	if err != nil {
 		return err
 	}
+	_, c.becomes = becomes.sums()
 	last := c.newest()
 	if history, sum := d.sums(); history != last.History || sum != last.Checksum || d.held != last.Holds {
 		return fmt.Errorf("%s says that the store holds something else than the backups give: one of them is not what it was", last.path)
@@ -317,7 +331,7 @@ func (c *chain) build(ctx context.Context, dir string, log *slog.Logger) error {
 	if err := errors.Join(err, s.Close()); err != nil {
 		return err
 	}
-	if sum.Sum != last.Checksum || sum.Revision != last.To {
+	if sum.Sum != c.becomes || sum.Revision != last.To {
 		return fmt.Errorf("the restored store does not hold what %s says; nothing is left of it", last.path)
 	}
 	return nil
