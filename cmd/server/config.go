@@ -17,8 +17,10 @@ import (
 type commands struct {
 	folder
 
-	Serve serve         `cmd:"" default:"withargs" help:"Answer GraphQL until told to stop. This is what happens where no command is named."`
-	Token tokenCommands `cmd:"" help:"Decide who may write: make, show and end tokens."`
+	Serve   serve         `cmd:"" default:"withargs" help:"Answer GraphQL until told to stop. This is what happens where no command is named."`
+	Backup  backup        `cmd:"" help:"Write a backup of the store, also while a server runs."`
+	Restore restore       `cmd:"" help:"Make a data folder from a full backup and the increments behind it."`
+	Token   tokenCommands `cmd:"" help:"Decide who may write: make, show and end tokens."`
 }
 
 // folder is what every command needs to know.

@@ -7,7 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"path/filepath"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +18,7 @@ import (
 	"keiretsu/graph/model"
 	"keiretsu/graph/resolvers"
 	"keiretsu/internal/auth"
+	"keiretsu/internal/control"
 	"keiretsu/internal/ingest"
 	"keiretsu/internal/ingest/factfile"
 	"keiretsu/internal/kg"
@@ -72,16 +73,22 @@ func (c *serve) Run(ctx context.Context, m *Main, f *folder) (err error) {
 		return err
 	}
 
-	store, err := badgerstore.Open(ctx, badgerstore.Options{Dir: filepath.Join(f.Data, "store"), Logger: log})
+	store, err := badgerstore.Open(ctx, badgerstore.Options{Dir: f.store(), Logger: log})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	index, err := search.Open(ctx, search.Options{Dir: filepath.Join(f.Data, "search"), Store: store, Logger: log})
+	index, err := search.Open(ctx, search.Options{Dir: f.search(), Store: store, Logger: log})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, index.Close()) }()
+	backups, err := openBackupLog(f.backups())
+	if err != nil {
+		return err
+	}
+	admin := &administration{store: store, backups: backups}
+	defer f.offer(ctx, admin, log)()
 
 	g := kg.NewGraph(store, kg.Options{Text: index, Budget: kg.Budget{Nodes: c.WalkNodes, Edges: c.WalkEdges, Time: c.WalkTime}})
 	if err := loadSeeds(ctx, g, index, log); err != nil {
@@ -107,6 +114,7 @@ func (c *serve) Run(ctx context.Context, m *Main, f *folder) (err error) {
 		DocumentsOnly: c.DocumentsOnly,
 		Access:        entry.access,
 		TLS:           entry.tls,
+		Admin:         http.StripPrefix("/admin", control.Handler(admin, log)),
 		Principal:     knownName,
 		WithRequest: func(ctx context.Context) (context.Context, func(), error) {
 			ctx, done, err := model.WithViews(model.WithAuthor(ctx, auth.PrincipalFrom(ctx).Name), g.View)
@@ -116,7 +124,7 @@ func (c *serve) Run(ctx context.Context, m *Main, f *folder) (err error) {
 				}
 			}, err
 		},
-		Collectors: []prometheus.Collector{&collector{graph: g, index: index, log: log}},
+		Collectors: []prometheus.Collector{&collector{graph: g, index: index, backups: backups, log: log}},
 	})
 	if err != nil {
 		return err

@@ -11,16 +11,6 @@ import (
 	"time"
 )
 
-// command runs the program to its end and returns what it printed.
-func command(t testing.TB, args ...string) string {
-	t.Helper()
-	p := run(t, nil, args...)
-	if code := p.ended(t); code != 0 {
-		t.Fatalf("%s ended with %d:\n%s", strings.Join(args, " "), code, &p.stderr)
-	}
-	return p.stdout.String()
-}
-
 func TestTokenCommands(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "new", "data")
 	p := run(t, nil, "token", "create", "ann", "--scope", "write", "--expires", "2d", "--data", data)

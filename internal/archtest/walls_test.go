@@ -68,6 +68,11 @@ var rooms = []room{
 		why:  "who asks is settled before anything is known of what they ask for",
 	},
 	{
+		path: "internal/control",
+		ours: []string{"internal/kg"},
+		why:  "what administers a store over a socket knows no engine, so that commands do the same with and without a server",
+	},
+	{
 		path: "internal/web",
 		why:  "assets in a binary: they meet the graph over HTTP, as any client does",
 	},
@@ -147,7 +152,7 @@ var homes = []home{
 	{module: "github.com/vektah/gqlparser/v2", rooms: []string{"graph", "graph/*", "internal/server", "cmd/server"}, tests: []string{"internal/web"}, why: "GraphQL is one way to ask; the graph does not know it"},
 	{module: "gonum.org/v1/gonum", rooms: []string{"internal/analysis"}, why: "the graph's own rules, ownership among them, are written out where they can be read; only stock algorithms are borrowed"},
 	{module: "github.com/goccy/go-yaml", rooms: []string{"internal/ingest", "internal/ingest/*"}, why: "a foreign format ends where drafts begin"},
-	{module: "github.com/klauspost/compress", rooms: []string{"internal/server"}, why: "compression is a matter of the wire"},
+	{module: "github.com/klauspost/compress", rooms: []string{"internal/kg/badgerstore", "internal/server"}, why: "compression is a matter of the wire and of backup files"},
 	{module: "github.com/rs/cors", rooms: []string{"internal/server"}, why: "which pages may ask is a matter of HTTP"},
 	{module: "github.com/prometheus/client_golang", rooms: []string{"internal/server", "cmd/server"}, why: "other rooms report through their own types, so that measuring can change without them"},
 	{module: "github.com/coreos/go-oidc/v3", rooms: []string{"internal/auth"}, why: "who may write is settled in one room"},

@@ -101,6 +101,9 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 }
 
 func open(ctx context.Context, o Options, engine badger.Options) (*Store, error) {
+	if err := checkRestored(o.Dir); err != nil {
+		return nil, err
+	}
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return nil, plain("it cannot be made", err)
 	}

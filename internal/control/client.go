@@ -1,0 +1,124 @@
+package control
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"syscall"
+)
+
+// ErrNobody says that no server listens on a socket.
+var ErrNobody = errors.New("no server listens")
+
+// Client is the Admin of a server in another process.
+type Client struct {
+	http *http.Client
+}
+
+// Dial returns the Admin of the server that listens on the socket, or ErrNobody.
+func Dial(ctx context.Context, socket string) (*Client, error) {
+	var dialer net.Dialer
+	c := &Client{&http.Client{Transport: &http.Transport{
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return dialer.DialContext(ctx, "unix", socket)
+		},
+		DisableCompression: true,
+	}}}
+	err := c.get(ctx, "/", &struct{}{})
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EINVAL) {
+		return nil, ErrNobody
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", socket, err)
+	}
+	return c, nil
+}
+
+// Close lets go of idle connections.
+func (c *Client) Close() error {
+	c.http.CloseIdleConnections()
+	return nil
+}
+
+// Backup copies what the server sends. Whether the file came through whole is
+// told by its end.
+func (c *Client) Backup(ctx context.Context, to io.Writer, behind *Point) error {
+	answer, err := c.ask(ctx, http.MethodPost, "/backup", backupRequest{behind})
+	if err != nil {
+		return err
+	}
+	defer leave(answer)
+	if _, err := io.Copy(to, answer.Body); err != nil {
+		return err
+	}
+	return told(answer)
+}
+
+// BackupDone tells the server.
+func (c *Client) BackupDone(ctx context.Context, o BackupOutcome) error {
+	return c.post(ctx, "/backup/outcome", o, &struct{}{})
+}
+
+func (c *Client) get(ctx context.Context, path string, into any) error {
+	return c.exchange(ctx, http.MethodGet, path, nil, into)
+}
+
+func (c *Client) post(ctx context.Context, path string, body, into any) error {
+	return c.exchange(ctx, http.MethodPost, path, body, into)
+}
+
+func (c *Client) exchange(ctx context.Context, method, path string, body, into any) error {
+	answer, err := c.ask(ctx, method, path, body)
+	if err != nil {
+		return err
+	}
+	defer leave(answer)
+	return json.NewDecoder(answer.Body).Decode(into)
+}
+
+// ask sends a request. An answer that is an error is returned as one.
+func (c *Client) ask(ctx context.Context, method, path string, body any) (*http.Response, error) {
+	var sent io.Reader
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return nil, err
+		}
+		sent = bytes.NewReader(text)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, "http://keiretsu"+path, sent)
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Content-Type", "application/json")
+	answer, err := c.http.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	if answer.StatusCode != http.StatusOK {
+		defer leave(answer)
+		var f failure
+		if err := json.NewDecoder(io.LimitReader(answer.Body, maxBody)).Decode(&f); err != nil || f.Error == "" {
+			f.Error = "it answered " + answer.Status
+		}
+		return nil, fmt.Errorf("the running server says: %s", f.Error)
+	}
+	return answer, nil
+}
+
+// leave lets go of an answer. There is nothing to lose by it.
+func leave(answer *http.Response) { _ = answer.Body.Close() }
+
+// told returns the error that came behind the body of an answer.
+func told(answer *http.Response) error {
+	if text := answer.Trailer.Get(errorTrailer); text != "" {
+		return fmt.Errorf("the running server says: %s", text)
+	}
+	return nil
+}

@@ -1,0 +1,153 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"mime"
+	"net/http"
+	"time"
+
+	"keiretsu/internal/kg"
+)
+
+// maxBody is the longest body that a request may have, in bytes.
+const maxBody = 64 << 10
+
+// errorTrailer is the HTTP trailer that tells of an error behind the first byte.
+const errorTrailer = "Keiretsu-Error"
+
+// handler answers for an Admin.
+type handler struct {
+	admin Admin
+	log   *slog.Logger
+}
+
+// Handler answers the addresses of this package, which begin at /, by what admin
+// says. What went wrong inside goes to the log and not to the caller.
+func Handler(admin Admin, log *slog.Logger) http.Handler {
+	h := &handler{admin, log}
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { answer(w, struct{}{}) })
+	mux.HandleFunc("POST /backup", h.backup)
+	mux.HandleFunc("POST /backup/outcome", h.backupOutcome)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// What takes long takes long: only its context ends it. A server's time
+		// for reading a request would cancel that as well.
+		patient := http.NewResponseController(w)
+		_ = patient.SetReadDeadline(time.Time{})
+		_ = patient.SetWriteDeadline(time.Time{})
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		w.Header().Set("Cache-Control", "no-store")
+		mux.ServeHTTP(w, r)
+	})
+}
+
+// backupRequest is the body of POST /backup.
+type backupRequest struct {
+	Behind *Point `json:"behind"`
+}
+
+func (h *handler) backup(w http.ResponseWriter, r *http.Request) {
+	var q backupRequest
+	if !h.read(w, r, &q) {
+		return
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	h.stream(w, r, "backup", func(ctx context.Context, to io.Writer) error { return h.admin.Backup(ctx, to, q.Behind) })
+}
+
+func (h *handler) backupOutcome(w http.ResponseWriter, r *http.Request) {
+	var o BackupOutcome
+	if !h.read(w, r, &o) {
+		return
+	}
+	if err := h.admin.BackupDone(r.Context(), o); err != nil {
+		h.refuse(w, "backup outcome", err)
+		return
+	}
+	answer(w, struct{}{})
+}
+
+// read decodes the body, or refuses it.
+func (h *handler) read(w http.ResponseWriter, r *http.Request, into any) bool {
+	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+		fail(w, http.StatusUnsupportedMediaType, "send application/json")
+		return false
+	}
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	if err := d.Decode(into); err != nil {
+		fail(w, http.StatusBadRequest, "the body is not the JSON that belongs here")
+		return false
+	}
+	return true
+}
+
+// stream lets f write the answer. An error before the first byte is an answer of
+// its own, one behind it a trailer.
+func (h *handler) stream(w http.ResponseWriter, r *http.Request, what string, f func(context.Context, io.Writer) error) {
+	// Compressing twice costs time, and hides how far it has come.
+	w.Header().Set("No-Gzip-Compression", "true")
+	body := &body{w: w}
+	err := f(r.Context(), body)
+	switch {
+	case err == nil:
+	case !body.begun:
+		h.refuse(w, what, err)
+	default:
+		_, text := h.problem(what, err)
+		w.Header().Set(http.TrailerPrefix+errorTrailer, text)
+	}
+}
+
+// body notes whether anything has been written.
+type body struct {
+	w     http.ResponseWriter
+	begun bool
+}
+
+func (b *body) Write(p []byte) (int, error) {
+	b.begun = true
+	return b.w.Write(p)
+}
+
+// refuse answers with an error.
+func (h *handler) refuse(w http.ResponseWriter, what string, err error) {
+	status, text := h.problem(what, err)
+	fail(w, status, text)
+}
+
+// problem logs an error and returns what may be told of it.
+func (h *handler) problem(what string, err error) (status int, text string) {
+	var invalid *kg.InvalidError
+	if errors.As(err, &invalid) {
+		return http.StatusConflict, invalid.Error()
+	}
+	h.log.Error("administration failed", slog.String("what", what), slog.Any("error", err))
+	switch {
+	case errors.Is(err, context.Canceled):
+		return http.StatusServiceUnavailable, "the server is stopping; try again when it is back"
+	case errors.Is(err, kg.ErrUnavailable), errors.Is(err, kg.ErrClosed):
+		return http.StatusServiceUnavailable, "the store cannot do this at present; the log of the server says why"
+	}
+	return http.StatusInternalServerError, "it failed; the log of the server says why"
+}
+
+// failure is the body of an answer that is an error.
+type failure struct {
+	Error string `json:"error"`
+}
+
+func fail(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(failure{text}) // a caller who has gone hears nothing
+}
+
+func answer(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v) // as above
+}

@@ -1,0 +1,382 @@
+package kg
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"math"
+	"reflect"
+	"slices"
+	"time"
+)
+
+// This file looks a whole graph through: whether what its claims say can stand,
+// and whether its facts are what the claims give.
+
+// Flaw is a record that is not as it should be.
+type Flaw struct {
+	Kind RecordKind
+	ID   ID
+	// Problem says what is wrong with it.
+	Problem string
+	// Derived reports that working the facts out again heals it.
+	Derived bool
+}
+
+// Sound returns an error where a record shows by itself that it was altered: the
+// id of a claim follows from what the claim says.
+func Sound(r Record) error {
+	if c, ok := r.(*Claim); ok && c.deriveID() != c.ID {
+		return fmt.Errorf("what it says does not fit its id")
+	}
+	return nil
+}
+
+// Audit looks the graph of a snapshot through and passes on what is wrong: claims
+// that were altered or lack what they name, then facts that are not what the
+// claims give. Where claims are wrong, facts are not looked at.
+//
+// It takes the graph entity by entity. What it keeps in memory are the ids of
+// all entities.
+func Audit(ctx context.Context, snap Snapshot, found func(Flaw) error) error {
+	a := &audit{ctx: ctx, snap: snap, found: found}
+	return a.run()
+}
+
+// Repair works out again every fact that is not what its claims give, and
+// returns how many that were. It changes nothing where claims are wrong. Like
+// Apply it is a write: what it changes is in the change log.
+func (g *Graph) Repair(ctx context.Context, found func(Flaw) error) (repaired int, err error) {
+	g.writing.Lock()
+	defer g.writing.Unlock()
+	snap, err := g.store.Snapshot(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer snap.Close()
+	at, err := g.clock(ctx, snap.Revision())
+	if err != nil {
+		return 0, err
+	}
+	a := &audit{ctx: ctx, snap: snap, found: found}
+	batch := &Batch{At: at, By: RepairAuthor}
+	flush := func(least int) error {
+		n := len(batch.Put) + len(batch.Delete)
+		if n < least || n == 0 {
+			return nil
+		}
+		_, err := g.store.Apply(ctx, batch)
+		batch.Put, batch.Delete = nil, nil
+		repaired += n
+		g.last = at
+		return err
+	}
+	a.heal = func(id ID, r Record) error {
+		if r == nil {
+			batch.Delete = append(batch.Delete, id)
+		} else {
+			batch.Put = append(batch.Put, r)
+		}
+		return flush(MaxBatch / 4)
+	}
+	if err := a.run(); err != nil {
+		return repaired, err
+	}
+	return repaired, flush(1)
+}
+
+// RepairAuthor is the author of what Repair writes.
+const RepairAuthor = "repair"
+
+// auditAtOnce is how many records or entities are looked at together.
+const auditAtOnce = 256
+
+// audit is one look through a graph.
+type audit struct {
+	ctx   context.Context
+	snap  Snapshot
+	found func(Flaw) error
+	// heal, if set, takes what belongs in the place of a fact: nil for nothing.
+	heal func(id ID, r Record) error
+
+	// spoken are the entities of which claims that stand speak.
+	spoken map[ID]bool
+	// resting are facts that are not there although claims rest on them.
+	resting map[ID]ID
+	// relations and observations count the facts looked at.
+	relations, observations int64
+	// past gives the facts of what is looked at.
+	past *pastSnapshot
+}
+
+func (a *audit) run() error {
+	a.spoken, a.resting = make(map[ID]bool), make(map[ID]ID)
+	sound, err := a.claims()
+	if err != nil || !sound {
+		return err
+	}
+	there := make(map[ID]bool)
+	for r, err := range a.snap.Scan(a.ctx, ScanQuery{Kind: RecordEntity}) {
+		if err != nil {
+			return err
+		}
+		there[r.RecordID()] = true
+	}
+	for page := range slices.Chunk(slices.Sorted(maps.Keys(there)), auditAtOnce) {
+		if err := a.page(page, nil); err != nil {
+			return err
+		}
+	}
+	left, err := a.left(there)
+	if err != nil {
+		return err
+	}
+	absent := make(map[ID]bool)
+	for id := range a.spoken {
+		if !there[id] {
+			absent[id] = true
+		}
+	}
+	for id := range left {
+		absent[id] = true
+	}
+	for page := range slices.Chunk(slices.Sorted(maps.Keys(absent)), auditAtOnce) {
+		if err := a.page(page, left); err != nil {
+			return err
+		}
+	}
+	for _, fact := range slices.Sorted(maps.Keys(a.resting)) {
+		claim := a.resting[fact]
+		if err := a.found(Flaw{RecordClaim, claim, fmt.Sprintf("it rests on %s, which is not there", fact), false}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// claims looks at every claim that stands, and reports whether all are sound.
+func (a *audit) claims() (sound bool, err error) {
+	sound = true
+	var piece []*Claim
+	flush := func() error {
+		ids := make(map[ID]bool)
+		for _, c := range piece {
+			for _, id := range []ID{c.Source, c.AttributedTo, c.Fact} {
+				ids[id] = true
+			}
+		}
+		delete(ids, "")
+		wanted := slices.Sorted(maps.Keys(ids))
+		records, err := a.snap.Get(a.ctx, wanted)
+		if err != nil {
+			return err
+		}
+		kinds := make(map[ID]RecordKind, len(wanted))
+		for i, r := range records {
+			if r != nil {
+				kinds[wanted[i]] = r.RecordKind()
+			}
+		}
+		for _, c := range piece {
+			problem := ""
+			switch {
+			case Sound(c) != nil:
+				problem = Sound(c).Error()
+			case kinds[c.Source] != RecordSource:
+				problem = fmt.Sprintf("its source %s is not there", c.Source)
+			}
+			if c.AttributedTo != "" {
+				a.spoken[c.AttributedTo] = true
+			}
+			for _, id := range c.Statement.mentions() {
+				a.spoken[id] = true
+			}
+			switch kinds[c.Fact] {
+			case RecordEntity, RecordRelation, RecordObservation:
+			default:
+				a.resting[c.Fact] = c.ID
+			}
+			if problem == "" {
+				continue
+			}
+			sound = false
+			if err := a.found(Flaw{RecordClaim, c.ID, problem, false}); err != nil {
+				return err
+			}
+		}
+		piece = piece[:0]
+		return nil
+	}
+	for m, err := range a.snap.ClaimsAbout(a.ctx, ClaimQuery{All: true}) {
+		if err != nil {
+			return false, err
+		}
+		if !m.Claim.Live() {
+			continue
+		}
+		if piece = append(piece, m.Claim); len(piece) == auditAtOnce {
+			if err := flush(); err != nil {
+				return false, err
+			}
+		}
+	}
+	return sound, flush()
+}
+
+// endOfKnowledge is an instant behind everything that is recorded.
+var endOfKnowledge = time.Unix(1<<40, 0)
+
+// page compares the facts of some entities with what the claims give. A relation
+// is looked at where it ends. In left are the facts of entities that are not
+// there, of which a snapshot does not speak.
+func (a *audit) page(ids []ID, left map[ID][]Record) error {
+	a.past = &pastSnapshot{now: a.snap, at: endOfKnowledge, claims: math.MaxInt, kinds: make(map[ID]EntityKind)}
+	if err := a.entities(ids); err != nil {
+		return err
+	}
+	q := RelationQuery{Of: ids, Direction: In}
+	want, stored := make(map[ID]Record), make(map[ID]Record)
+	for _, id := range ids {
+		for _, r := range left[id] {
+			stored[r.RecordID()] = r
+		}
+	}
+	for e, err := range a.past.Relations(a.ctx, q) {
+		if err != nil {
+			return err
+		}
+		want[e.Relation.ID] = e.Relation
+	}
+	for e, err := range a.snap.Relations(a.ctx, q) {
+		if err != nil {
+			return err
+		}
+		a.relations++
+		stored[e.Relation.ID] = e.Relation
+	}
+	figures := ObservationQuery{Of: ids}
+	for f, err := range a.past.Observations(a.ctx, figures) {
+		if err != nil {
+			return err
+		}
+		want[f.Observation.ID] = f.Observation
+	}
+	for f, err := range a.snap.Observations(a.ctx, figures) {
+		if err != nil {
+			return err
+		}
+		a.observations++
+		stored[f.Observation.ID] = f.Observation
+	}
+	for c, err := range a.past.Conflicts(a.ctx, ids) {
+		if err != nil {
+			return err
+		}
+		want[c.ID] = c
+	}
+	for c, err := range a.snap.Conflicts(a.ctx, ids) {
+		if err != nil {
+			return err
+		}
+		stored[c.ID] = c
+	}
+	return a.compare(want, stored)
+}
+
+// entities compares the entities with what the claims about them give.
+func (a *audit) entities(ids []ID) error {
+	given, err := a.past.recollect(a.ctx).entities(ids)
+	if err != nil {
+		return err
+	}
+	records, err := a.snap.Get(a.ctx, ids)
+	if err != nil {
+		return err
+	}
+	want, stored := make(map[ID]Record), make(map[ID]Record)
+	for i, id := range ids {
+		if e, ok := records[i].(*Entity); ok {
+			stored[id] = e
+		}
+		if e := given[id]; e != nil {
+			want[id] = e
+		} else if a.spoken[id] {
+			if err := a.found(Flaw{RecordEntity, id, "claims speak of it, and none says that it exists", false}); err != nil {
+				return err
+			}
+			delete(stored, id)
+		}
+	}
+	return a.compare(want, stored)
+}
+
+// compare reports facts that differ, in order of id.
+func (a *audit) compare(want, stored map[ID]Record) error {
+	ids := make(map[ID]Record, len(want))
+	maps.Copy(ids, want)
+	maps.Copy(ids, stored)
+	for _, id := range slices.Sorted(maps.Keys(ids)) {
+		given, has := want[id], stored[id]
+		delete(a.resting, id)
+		problem := ""
+		switch {
+		case has == nil:
+			problem = "it is missing: claims give it"
+		case given == nil:
+			problem = "no claim gives it"
+		case !reflect.DeepEqual(given, has):
+			problem = "it is not what its claims give"
+		default:
+			continue
+		}
+		if err := a.found(Flaw{ids[id].RecordKind(), id, problem, true}); err != nil {
+			return err
+		}
+		if a.heal != nil {
+			if err := a.heal(id, given); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// left returns the facts about entities that are not there. That there are some
+// is told by their number.
+func (a *audit) left(there map[ID]bool) (map[ID][]Record, error) {
+	stats, err := a.snap.Stats(a.ctx)
+	if err != nil {
+		return nil, err
+	}
+	left := make(map[ID][]Record)
+	add := func(about ID, r Record) {
+		if !there[about] {
+			left[about] = append(left[about], r)
+		}
+	}
+	if stats[RecordRelation] != a.relations {
+		for e, err := range a.snap.Relations(a.ctx, RelationQuery{All: true}) {
+			if err != nil {
+				return nil, err
+			}
+			add(e.Relation.To, e.Relation)
+		}
+	}
+	if stats[RecordObservation] != a.observations {
+		for r, err := range a.snap.Scan(a.ctx, ScanQuery{Kind: RecordObservation}) {
+			if err != nil {
+				return nil, err
+			}
+			add(r.(*Observation).Subject, r)
+		}
+	}
+	for c, err := range a.snap.Conflicts(a.ctx, nil) {
+		if err != nil {
+			return nil, err
+		}
+		if c.Rule != "" {
+			add(c.About, c)
+		}
+	}
+	return left, nil
+}
