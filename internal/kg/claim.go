@@ -1,8 +1,8 @@
 package kg
 
 import (
+	"errors"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 	"unicode"
@@ -275,53 +275,47 @@ func (s *FiscalYearStatement) check() error {
 
 func (s *RelationStatement) check() error {
 	rule, known := relationRules[s.Type]
-	switch {
-	case !known:
-		return Invalidf("", "a relation between %s and %s has no type", s.From, s.To)
-	case s.Start.IsYearly() || s.End.IsYearly():
-		return Invalidf("start", "%s from %s to %s: a day of every year cannot be its date", s.Type, s.From, s.To)
-	case rule.event && s.End.Placed():
-		return Invalidf("end", "%s from %s to %s happens on a date and has no end", s.Type, s.From, s.To)
-	case s.Start.Placed() && s.End.Placed() && s.Start.Earliest() > s.End.Latest():
-		return Invalidf("end", "%s from %s to %s ends (%s) before it begins (%s)", s.Type, s.From, s.To, s.End, s.Start)
-	case s.Stake != nil && !rule.stake:
-		return Invalidf("stake", "%s cannot carry a stake; only OWNS, ACQUIRED and INVESTED_IN can", s.Type)
-	case s.Money != nil && !rule.money:
-		return Invalidf("money", "%s cannot carry a sum of money; only ACQUIRED, INVESTED_IN and PARTNERS_WITH can", s.Type)
-	case s.Type == RelatedTo && s.Text == "":
-		return Invalidf("text", "RELATED_TO from %s to %s needs a label that says how", s.From, s.To)
-	case len(s.Text) > maxText:
-		return Invalidf("text", "%s from %s to %s: its text is longer than %d bytes", s.Type, s.From, s.To, maxText)
+	if !known {
+		return Invalidf("type", "a relation between %s and %s has no type", s.From, s.To)
 	}
-	if s.Stake != nil {
-		if err := s.Stake.Check(); err != nil {
-			return inArgument("stake", err)
+	var bad []error
+	wrong := func(is bool, argument, format string, args ...any) {
+		if is {
+			bad = append(bad, Invalidf(argument, format, args...))
 		}
 	}
-	if s.Money != nil && !IsCurrency(s.Money.Currency) {
-		return Invalidf("money.currency", "%q is not an ISO 4217 currency code", clip(s.Money.Currency))
+	wrong(s.Start.IsYearly(), "start", "%s from %s to %s: a day of every year cannot be its date", s.Type, s.From, s.To)
+	wrong(s.End.IsYearly(), "end", "%s from %s to %s: a day of every year cannot be its date", s.Type, s.From, s.To)
+	wrong(rule.event && s.End.Placed(), "end", "%s from %s to %s happens on a date and has no end", s.Type, s.From, s.To)
+	wrong(!rule.event && s.Start.Placed() && s.End.Placed() && s.Start.Earliest() > s.End.Latest(),
+		"end", "%s from %s to %s ends (%s) before it begins (%s)", s.Type, s.From, s.To, s.End, s.Start)
+	wrong(s.Stake != nil && !rule.stake, "stake", "%s cannot carry a stake; only OWNS, ACQUIRED and INVESTED_IN can", s.Type)
+	wrong(s.Money != nil && !rule.money, "money", "%s cannot carry a sum of money; only ACQUIRED, INVESTED_IN and PARTNERS_WITH can", s.Type)
+	wrong(s.Type == RelatedTo && s.Text == "", "text", "RELATED_TO from %s to %s needs a label that says how", s.From, s.To)
+	wrong(len(s.Text) > maxText, "text", "%s from %s to %s: its text is longer than %d bytes", s.Type, s.From, s.To, maxText)
+	if s.Stake != nil {
+		bad = append(bad, inArgument("stake", s.Stake.Check()))
 	}
-	if err := checkTexts(s.Text); err != nil {
-		return inArgument("text", err)
+	if s.Money != nil {
+		wrong(!IsCurrency(s.Money.Currency), "money.currency", "%q is not an ISO 4217 currency code", clip(s.Money.Currency))
+		wrong(s.Money.Amount-s.Money.Amount != 0, "money.amount", "a sum must be a finite number")
 	}
-	return checkAttributes(s.Attributes)
+	return errors.Join(append(bad, inArgument("text", checkTexts(s.Text)), checkAttributes("attributes", s.Attributes))...)
 }
 
 func (f *Figure) check() error {
-	switch {
-	case f.Unit == UnitDate && f.Date.IsZero():
-		return Invalidf("date", "%s of %s needs a date", f.Metric, f.Subject)
-	case f.Unit != UnitDate && !f.Date.IsZero():
-		return Invalidf("date", "%s of %s is measured in %s and cannot be a date", f.Metric, f.Subject, f.Unit)
-	case f.Value-f.Value != 0:
-		return Invalidf("value", "%s of %s must be a finite number", f.Metric, f.Subject)
-	case len(f.Scope)+len(f.Label) > maxText:
-		return Invalidf("scope", "%s of %s: scope and label are longer than %d bytes", f.Metric, f.Subject, maxText)
+	var bad []error
+	wrong := func(is bool, argument, format string, args ...any) {
+		if is {
+			bad = append(bad, Invalidf(argument, format, args...))
+		}
 	}
-	if err := checkTexts(f.Scope, f.Label); err != nil {
-		return inArgument("scope", err)
-	}
-	return checkAttributes(f.Dimensions)
+	wrong(f.Unit == UnitDate && f.Date.IsZero(), "date", "%s of %s needs a date", f.Metric, f.Subject)
+	wrong(f.Unit != UnitDate && !f.Date.IsZero(), "date", "%s of %s is measured in %s and cannot be a date", f.Metric, f.Subject, f.Unit)
+	wrong(f.Value-f.Value != 0, "value", "%s of %s must be a finite number", f.Metric, f.Subject)
+	wrong(len(f.Scope) > maxText, "scope", "%s of %s: its scope is longer than %d bytes", f.Metric, f.Subject, maxText)
+	wrong(len(f.Label) > maxText, "label", "%s of %s: its label is longer than %d bytes", f.Metric, f.Subject, maxText)
+	return errors.Join(append(bad, inArgument("scope", checkTexts(f.Scope)), inArgument("label", checkTexts(f.Label)), checkAttributes("dimensions", f.Dimensions))...)
 }
 
 // checkTexts returns an ErrInvalid unless the texts are UTF-8 without control
@@ -338,19 +332,19 @@ func checkTexts(texts ...string) error {
 	return nil
 }
 
-func checkAttributes(attributes []Attribute) error {
+func checkAttributes(argument string, attributes []Attribute) error {
 	if len(attributes) > maxAttributes {
-		return Invalidf("attributes", "at most %d attributes are allowed, not %d", maxAttributes, len(attributes))
+		return Invalidf(argument, "at most %d are allowed, not %d", maxAttributes, len(attributes))
 	}
 	if !slices.IsSortedFunc(attributes, func(a, b Attribute) int { return strings.Compare(a.Key, b.Key) }) {
-		return Invalidf("attributes", "attributes must be sorted by key")
+		return Invalidf(argument, "they must be sorted by key")
 	}
 	for i, a := range attributes {
 		if a.Key == "" || len(a.Key)+len(a.Value) > maxText || (i > 0 && attributes[i-1].Key == a.Key) {
-			return Invalidf("attributes", "the attribute %q must have a key of its own and at most %s bytes", clip(a.Key), strconv.Itoa(maxText))
+			return Invalidf(argument, "%q must have a key of its own and at most %d bytes", clip(a.Key), maxText)
 		}
 		if err := checkTexts(a.Key, a.Value); err != nil {
-			return err
+			return inArgument(argument, err)
 		}
 	}
 	return nil

@@ -181,11 +181,11 @@ func TestStatementsThatCannotBeRight(t *testing.T) {
 		{with(func(s *RelationStatement) { s.Money = &Money{1, "USD"} }), "OWNS cannot carry a sum of money; only ACQUIRED, INVESTED_IN and PARTNERS_WITH can"},
 		{with(func(s *RelationStatement) { s.Text = long }), "OWNS from a to b: its text is longer than 2000 bytes"},
 		{with(func(s *RelationStatement) { s.Attributes = []Attribute{{"a", "1"}, {"b", "1"}} }), ""},
-		{with(func(s *RelationStatement) { s.Attributes = []Attribute{{"b", "1"}, {"a", "1"}} }), "attributes must be sorted by key"},
-		{with(func(s *RelationStatement) { s.Attributes = []Attribute{{"a", "1"}, {"a", "2"}} }), `the attribute "a" must have a key of its own`},
-		{with(func(s *RelationStatement) { s.Attributes = []Attribute{{"", "1"}} }), `the attribute "" must have a key of its own and at most 2000 bytes`},
+		{with(func(s *RelationStatement) { s.Attributes = []Attribute{{"b", "1"}, {"a", "1"}} }), "they must be sorted by key"},
+		{with(func(s *RelationStatement) { s.Attributes = []Attribute{{"a", "1"}, {"a", "2"}} }), `"a" must have a key of its own`},
+		{with(func(s *RelationStatement) { s.Attributes = []Attribute{{"", "1"}} }), `"" must have a key of its own and at most 2000 bytes`},
 		{with(func(s *RelationStatement) { s.Attributes = []Attribute{{"a", long}} }), "at most 2000 bytes"},
-		{with(func(s *RelationStatement) { s.Attributes = many }), "at most 50 attributes are allowed, not 51"},
+		{with(func(s *RelationStatement) { s.Attributes = many }), "at most 50 are allowed, not 51"},
 		{with(func(s *RelationStatement) { s.Attributes = many[:maxAttributes] }), ""},
 		{figure(func(*Figure) {}), ""},
 		{figure(func(f *Figure) { f.Value = math.NaN() }), "staff of a must be a finite number"},
@@ -193,8 +193,8 @@ func TestStatementsThatCannotBeRight(t *testing.T) {
 		{figure(func(f *Figure) { f.Unit, f.Date = UnitDate, MustDate("2014") }), ""},
 		{figure(func(f *Figure) { f.Unit = UnitDate }), "staff of a needs a date"},
 		{figure(func(f *Figure) { f.Date = MustDate("2014") }), "staff of a is measured in people and cannot be a date"},
-		{figure(func(f *Figure) { f.Scope, f.Label = long[:maxText/2], long[:maxText/2+1] }), "scope and label are longer than 2000 bytes"},
-		{figure(func(f *Figure) { f.Dimensions = []Attribute{{"b", "1"}, {"a", "1"}} }), "attributes must be sorted by key"},
+		{figure(func(f *Figure) { f.Scope = long }), "staff of a: its scope is longer than 2000 bytes"},
+		{figure(func(f *Figure) { f.Dimensions = []Attribute{{"b", "1"}, {"a", "1"}} }), "they must be sorted by key"},
 	} {
 		err := c.s.check()
 		if c.want == "" && err != nil || c.want != "" && (!errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), c.want)) {

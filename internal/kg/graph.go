@@ -2,6 +2,7 @@ package kg
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -207,11 +208,7 @@ func (a *application) prepare(ctx context.Context) error {
 	var claims []*Claim
 	var at []int
 	for i, c := range a.write.Claims {
-		if err := c.Statement.check(); err != nil {
-			bad.add(InClaims, i, err)
-			a.applied.Claims = append(a.applied.Claims, "")
-			continue
-		}
+		bad.add(InClaims, i, c.Statement.check()) // and what else is wrong with it
 		own := *c
 		own.ID, own.Spell, own.Earlier = c.deriveID(), Spell{Recorded: a.at, Revision: a.revision, By: a.write.By}, nil
 		a.applied.Claims = append(a.applied.Claims, own.ID)
@@ -411,39 +408,36 @@ func leadsToClaim(r Record) bool {
 }
 
 func (a *application) checkClaim(c *Claim) error {
-	if !a.isSource(c.Source) {
-		return Invalidf("source", "there is no source %q", clip(string(c.Source)))
-	}
-	for i, id := range c.Statement.mentions() {
-		if a.kinds[id] == 0 {
-			return Invalidf(mentionedAs(c.Statement, i), "there is no entity %q", clip(string(id)))
+	var bad []error
+	wrong := func(is bool, argument, format string, args ...any) {
+		if is {
+			bad = append(bad, Invalidf(argument, format, args...))
 		}
 	}
-	switch {
-	case c.AttributedTo != "" && a.kinds[c.AttributedTo] == 0:
-		return Invalidf("attributedTo", "there is no entity %q", clip(string(c.AttributedTo)))
-	case len(c.Locator) > maxText:
-		return Invalidf("locator", "it is longer than %d bytes", maxText)
-	case len(c.Note) > maxText:
-		return Invalidf("note", "it is longer than %d bytes", maxText)
+	wrong(!a.isSource(c.Source), "source", "there is no source %q", clip(string(c.Source)))
+	missing := false
+	for i, id := range c.Statement.mentions() {
+		wrong(a.kinds[id] == 0, mentionedAs(c.Statement, i), "there is no entity %q", clip(string(id)))
+		missing = missing || a.kinds[id] == 0
 	}
-	if err := checkTexts(c.Locator); err != nil {
-		return inArgument("locator", err)
-	}
-	if !utf8.ValidString(c.Note) {
-		return Invalidf("note", "it is not UTF-8")
-	}
+	wrong(c.AttributedTo != "" && a.kinds[c.AttributedTo] == 0, "attributedTo", "there is no entity %q", clip(string(c.AttributedTo)))
+	wrong(len(c.Locator) > maxText, "locator", "it is longer than %d bytes", maxText)
+	wrong(len(c.Note) > maxText, "note", "it is longer than %d bytes", maxText)
+	wrong(!utf8.ValidString(c.Note), "note", "it is not UTF-8")
+	bad = append(bad, inArgument("locator", checkTexts(c.Locator)))
 	switch s := c.Statement.(type) {
 	case *RelationStatement:
-		return s.Type.checkEnds(a.kinds[s.From], a.kinds[s.To])
-	case *Figure:
-		m := a.metrics.metrics[s.Metric]
-		if m == nil {
-			return Invalidf("metric", "there is no metric %q in the vocabulary; add it with a definition and a unit", clip(s.Metric))
+		if !missing {
+			bad = append(bad, s.Type.checkEnds(a.kinds[s.From], a.kinds[s.To]))
 		}
-		return m.checkUnit(s.Unit)
+	case *Figure:
+		if m := a.metrics.metrics[s.Metric]; m != nil {
+			bad = append(bad, m.checkUnit(s.Unit))
+		} else {
+			wrong(true, "metric", "there is no metric %q in the vocabulary; add it with a definition and a unit", clip(s.Metric))
+		}
 	}
-	return nil
+	return errors.Join(bad...)
 }
 
 // mentionedAs returns how a statement calls the entity that it mentions with an index.

@@ -208,10 +208,10 @@ func TestApplyBoundsWhatItSays(t *testing.T) {
 	}
 	_, err := g.Apply(context.Background(), w)
 	var rejection *kg.Rejection
-	if !errors.As(err, &rejection) || len(rejection.Problems) != kg.MaxProblems || rejection.More != 30 {
+	if !errors.As(err, &rejection) || len(rejection.Problems) != kg.MaxProblems || rejection.More != 3*80-kg.MaxProblems {
 		t.Fatalf("got %v", err)
 	}
-	if !strings.HasSuffix(err.Error(), "and 30 more") {
+	if !strings.HasSuffix(err.Error(), "and 190 more") {
 		t.Errorf("the text does not count the rest: %s", err)
 	}
 }

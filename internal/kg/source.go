@@ -1,10 +1,12 @@
 package kg
 
 import (
+	"errors"
 	"reflect"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Source is a document or data set that says things.
@@ -42,34 +44,30 @@ const (
 )
 
 func (s *Source) check() error {
-	if err := s.ID.Check(); err != nil {
-		return inArgument("id", err)
+	bad := []error{inArgument("id", s.ID.Check())}
+	wrong := func(is bool, argument, format string, args ...any) {
+		if is {
+			bad = append(bad, Invalidf(argument, format, args...))
+		}
 	}
-	switch {
-	case strings.TrimSpace(s.Title) == "":
-		return Invalidf("title", "the source %s has no title", s.ID)
-	case s.Published.IsYearly():
-		return Invalidf("published", "a day of every year cannot be when %s appeared", s.ID)
-	case s.Updated.IsYearly():
-		return Invalidf("updated", "a day of every year cannot be when %s was updated", s.ID)
-	case len(s.Langs) > maxLangs:
-		return Invalidf("langs", "a source has at most %d languages, not %d", maxLangs, len(s.Langs))
-	}
-	for argument, text := range map[string]string{
-		"title": s.Title, "publisher": s.Publisher, "author": s.Author, "kind": s.Kind, "url": s.URL, "note": s.Note,
-		"langs": strings.Join(s.Langs, ""),
+	wrong(strings.TrimSpace(s.Title) == "", "title", "the source %s has no title", clip(string(s.ID)))
+	wrong(s.Published.IsYearly(), "published", "a day of every year cannot be when a source appeared")
+	wrong(s.Updated.IsYearly(), "updated", "a day of every year cannot be when a source was updated")
+	wrong(len(s.Langs) > maxLangs, "langs", "a source has at most %d languages, not %d", maxLangs, len(s.Langs))
+	for _, t := range []struct{ argument, text string }{
+		{"title", s.Title},
+		{"publisher", s.Publisher},
+		{"author", s.Author},
+		{"kind", s.Kind},
+		{"url", s.URL},
+		{"langs", strings.Join(s.Langs, "")},
 	} {
-		if len(text) > maxText {
-			return Invalidf(argument, "longer than %d bytes", maxText)
-		}
-		if argument == "note" {
-			continue // a note may have lines
-		}
-		if err := checkTexts(text); err != nil {
-			return inArgument(argument, err)
-		}
+		wrong(len(t.text) > maxText, t.argument, "it is longer than %d bytes", maxText)
+		bad = append(bad, inArgument(t.argument, checkTexts(t.text)))
 	}
-	return nil
+	wrong(len(s.Note) > maxText, "note", "it is longer than %d bytes", maxText)
+	wrong(!utf8.ValidString(s.Note), "note", "it is not UTF-8") // but may have lines
+	return errors.Join(bad...)
 }
 
 // describes reports that both descriptions say the same.

@@ -3,6 +3,7 @@ package kg
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -125,6 +126,13 @@ func (r *Rejection) Is(target error) bool { return target == ErrInvalid }
 
 func (r *Rejection) add(in WriteList, index int, err error) {
 	if err == nil {
+		return
+	}
+	var several interface{ Unwrap() []error } // of errors.Join
+	if errors.As(err, &several) {
+		for _, err := range several.Unwrap() {
+			r.add(in, index, err)
+		}
 		return
 	}
 	if len(r.Problems) == MaxProblems {
