@@ -125,7 +125,7 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.presenter = presenter{log: s.log, maxRunes: limits.MessageRunes, timeout: s.traffic.Timeout}
 
-	keeper := &gatekeeper{Access: cfg.Access, presenter: s.presenter, log: s.log}
+	keeper := &gatekeeper{Access: cfg.Access, presenter: s.presenter, log: s.log, trusted: s.traffic.TrustedProxies}
 	pages := newOrigins(keeper)
 
 	api := handler.New(cfg.Schema)
