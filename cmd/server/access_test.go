@@ -183,21 +183,26 @@ func TestBadAccessFlags(t *testing.T) {
 	for name, c := range map[string]struct {
 		args []string
 		want string
+		env  map[string]string
 	}{
-		"certificate alone":       {[]string{"--tls-cert", "x"}, "belong together"},
-		"key alone":               {[]string{"--tls-key", "x"}, "belong together"},
-		"no certificate":          {[]string{"--tls-cert", "/nowhere/x", "--tls-key", "/nowhere/y"}, "/nowhere/x"},
-		"encrypted and not":       {[]string{"--tls-cert", "x", "--tls-key", "y", "--insecure-plain-http"}, "contradict"},
-		"origin with a path":      {[]string{"--allow-origin", "https://example.org/x"}, "--allow-origin"},
-		"second origin is wrong":  {[]string{"--allow-origin", "https://example.org", "--allow-origin", "null"}, `"null" is not an origin`},
-		"any, and reads need one": {[]string{"--allow-origin", "*", "--reads-need-token"}, "name the origins"},
-		"issuer without audience": {[]string{"--oidc-issuer", "https://login.example.org"}, "belong together"},
-		"audience without issuer": {[]string{"--oidc-audience", "x"}, "belong together"},
-		"issuer in plain text":    {[]string{"--oidc-issuer", "http://login.example.org", "--oidc-audience", "x"}, "it must be https"},
-		"no claim":                {[]string{"--oidc-issuer", "https://login.example.org", "--oidc-audience", "x", "--oidc-scope-claim", ""}, "the claim"},
+		"origins by variable": {
+			want: `"null" is not an origin`,
+			env:  map[string]string{"KEIRETSU_ALLOW_ORIGIN": "https://example.org,null"},
+		},
+		"certificate alone":       {args: []string{"--tls-cert", "x"}, want: "belong together"},
+		"key alone":               {args: []string{"--tls-key", "x"}, want: "belong together"},
+		"no certificate":          {args: []string{"--tls-cert", "/nowhere/x", "--tls-key", "/nowhere/y"}, want: "/nowhere/x"},
+		"encrypted and not":       {args: []string{"--tls-cert", "x", "--tls-key", "y", "--insecure-plain-http"}, want: "contradict"},
+		"origin with a path":      {args: []string{"--allow-origin", "https://example.org/x"}, want: "--allow-origin"},
+		"second origin is wrong":  {args: []string{"--allow-origin", "https://example.org", "--allow-origin", "null"}, want: `"null" is not an origin`},
+		"any, and reads need one": {args: []string{"--allow-origin", "*", "--reads-need-token"}, want: "name the origins"},
+		"issuer without audience": {args: []string{"--oidc-issuer", "https://login.example.org"}, want: "belong together"},
+		"audience without issuer": {args: []string{"--oidc-audience", "x"}, want: "belong together"},
+		"issuer in plain text":    {args: []string{"--oidc-issuer", "http://login.example.org", "--oidc-audience", "x"}, want: "it must be https"},
+		"no claim":                {args: []string{"--oidc-issuer", "https://login.example.org", "--oidc-audience", "x", "--oidc-scope-claim", ""}, want: "the claim"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			refused(t, run(t, nil, append([]string{"--addr", "127.0.0.1:0", "--data", data}, c.args...)...), c.want)
+			refused(t, run(t, c.env, append([]string{"--addr", "127.0.0.1:0", "--data", data}, c.args...)...), c.want)
 			if left, err := os.ReadDir(data); err != nil || len(left) > 0 {
 				t.Errorf("it left %v behind (%v)", left, err)
 			}

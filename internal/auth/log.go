@@ -33,8 +33,8 @@ type Entry struct {
 	RequestID string    `json:"requestId"`
 	// Principal is the name of who asked.
 	Principal string `json:"principal"`
-	// Remote is the address that the connection came from, which behind a proxy
-	// is the proxy's.
+	// Remote is the address of the client; behind a proxy that is not trusted to
+	// tell it, the proxy's.
 	Remote string `json:"remote"`
 	// Path is that of the request.
 	Path string `json:"path"`

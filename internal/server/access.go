@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"net/netip"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/vektah/gqlparser/v2/ast"
@@ -47,6 +48,7 @@ type gatekeeper struct {
 	Access
 	presenter presenter
 	log       *slog.Logger
+	trusted   []netip.Prefix // as Traffic.TrustedProxies
 }
 
 type credentialsKey struct{}
@@ -57,7 +59,7 @@ func (g *gatekeeper) identified(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
 		req := requestFrom(ctx)
-		req.remote, req.path, req.encrypted = r.RemoteAddr, r.URL.Path, r.TLS != nil
+		req.remote, req.path, req.encrypted = clientAddr(r, g.trusted).String(), r.URL.Path, r.TLS != nil
 		shown := r.Header.Values("Authorization")
 		if len(shown) > 1 {
 			shown = []string{"several"} // which the gate refuses

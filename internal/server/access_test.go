@@ -12,6 +12,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -521,6 +522,31 @@ func TestAudit(t *testing.T) {
 			t.Errorf("lines (-want +got):\n%s", diff)
 		}
 	})
+}
+
+// TestAuditNamesTheClient takes a proxy's word for who that is only where it is
+// trusted.
+func TestAuditNamesTheClient(t *testing.T) {
+	for name, test := range map[string]struct {
+		trusted string
+		want    string
+	}{
+		"a stranger's word": {"198.51.100.0/24", "192.0.2.1"},
+		"a proxy's word":    {"192.0.2.0/24", "203.0.113.9"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log auditLog
+			r := newRig(t, func(c *Config) {
+				c.Access.Audit = auth.NewLog(&log, slog.New(slog.DiscardHandler))
+				c.Traffic.TrustedProxies = []netip.Prefix{netip.MustParsePrefix(test.trusted)}
+			})
+			r.post(t, `{"query":"mutation { rename(name: \"x\") }"}`, "X-Forwarded-For", "203.0.113.9")
+			var got auth.Entry
+			if err := json.Unmarshal(log.Bytes(), &got); err != nil || got.Remote != test.want {
+				t.Errorf("line %s: %v, want the address %s", &log, err, test.want)
+			}
+		})
+	}
 }
 
 // TestNothingIsWrittenUnannounced fills the disk of the audit log.

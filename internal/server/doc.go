@@ -9,10 +9,14 @@
 // One request takes this way:
 //
 //	ServeHTTP     request id, access log, recovery, security headers, gzip   request.go
+//	  identified  who sends it, from the header Authorization                access.go
 //	  routes      /graphql, /graphiql, /schema.graphql, probes, metrics      server.go
+//	  origins     pages of other origins                                     origins.go
+//	  needs       the scope that the address asks for                        access.go
 //	  transport   method, media types, body, parameters                      transport.go
 //	    guard     size and shape of the document, before validation          guard.go
 //	    gqlgen    parsing, validation, variables
+//	    access    the scope that the operation asks for                      access.go
 //	    cost      how much the operation may ask for                         guard.go
 //	    WithRequest, then execution, then release                            transport.go
 //	  presenter   classes of error into codes; the rest into the log         errors.go

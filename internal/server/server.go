@@ -125,8 +125,8 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.presenter = presenter{log: s.log, maxRunes: limits.MessageRunes, timeout: s.traffic.Timeout}
 
-	gate := &gatekeeper{Access: cfg.Access, presenter: s.presenter, log: s.log}
-	pages := newOrigins(gate)
+	keeper := &gatekeeper{Access: cfg.Access, presenter: s.presenter, log: s.log, trusted: s.traffic.TrustedProxies}
+	pages := newOrigins(keeper)
 
 	api := handler.New(cfg.Schema)
 	cache := newTextCache(cachedDocuments, cachedDocumentBytes, func(text string, _ *ast.QueryDocument) int { return len(text) })
@@ -136,7 +136,7 @@ func New(cfg Config) (*Server, error) {
 	api.SetRecoverFunc(s.presenter.recovered)
 	api.Use(newPersisted(cfg.Documents, cfg.DocumentsOnly))
 	api.Use(guard{limits: limits, cache: cache})
-	api.Use(operations{gate})
+	api.Use(operations{keeper})
 	api.Use(costLimit{schema: cfg.Schema, size: measureSchema(cfg.Schema.Schema()), limits: limits})
 	api.Use(answerLimit{limits: limits, presenter: s.presenter})
 	describe := introspection{mode: cfg.Introspection, principal: s.principal}
@@ -157,13 +157,13 @@ func New(cfg Config) (*Server, error) {
 	})
 
 	mux := http.NewServeMux()
-	mux.Handle("/graphql", pages.guard(true, gate.graphQL(api)))
+	mux.Handle("/graphql", pages.guard(true, keeper.graphQL(api)))
 	mux.Handle("/healthz", readOnly(text("ok\n")))
 	mux.Handle("/readyz", readOnly(http.HandlerFunc(s.serveReady)))
-	mux.Handle("/metrics", pages.guard(false, gate.needs(gate.reading(), readOnly(metrics.handler(s.log)))))
-	mux.Handle("/schema.graphql", pages.guard(true, gate.needs(gate.reading(), readOnly(describe.serveSDL(cfg.SDL)))))
+	mux.Handle("/metrics", pages.guard(false, keeper.needs(keeper.reading(), readOnly(metrics.handler(s.log)))))
+	mux.Handle("/schema.graphql", pages.guard(true, keeper.needs(keeper.reading(), readOnly(describe.serveSDL(cfg.SDL)))))
 	if cfg.Admin != nil {
-		mux.Handle("/admin/", pages.guard(false, gate.administration(cfg.Admin)))
+		mux.Handle("/admin/", pages.guard(false, keeper.administration(cfg.Admin)))
 	}
 	mux.Handle("/graphiql", cfg.UI)
 	mux.Handle("/graphiql/", cfg.UI)
@@ -179,7 +179,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: set up compression: %w", err)
 	}
-	s.handler = s.observed(secured(compress(gate.identified(s.paced(mux)))))
+	s.handler = s.observed(secured(compress(keeper.identified(s.paced(mux)))))
 	return s, nil
 }
 
