@@ -53,7 +53,6 @@ var hostile = map[string]struct{ code, message string }{
 	"many-inline-fragments":                    {codeTooComplex, "a selection set has more than the 50 inline fragments allowed"},
 	"many-operations":                          {codeTooComplex, "the document has more than the 10 operations allowed"},
 	"many-selections":                          {codeTooComplex, "the document stands for more than the 1000 selections allowed once its fragments are expanded"},
-	"many-spreads":                             {codeTooComplex, "a selection set spreads more than the 100 fragments allowed"},
 	"unknown-fragments":                        {codeTooComplex, "a selection set spreads more than the 100 fragments allowed"},
 	"many-tokens":                              {codeTooComplex, "the document has more than the 2000 tokens allowed"},
 	"many-variables":                           {codeTooComplex, "an operation declares more than the 50 variables allowed"},
