@@ -32,7 +32,8 @@ func TestDefaultLimits(t *testing.T) {
 	limits, want := flags.limits(), server.DefaultLimits()
 	// What no flag sets keeps its default in the server.
 	limits.NameBytes, limits.Operations, limits.Variables, limits.EqualNames = want.NameBytes, want.Operations, want.Variables, want.EqualNames
-	limits.InlineFragments, limits.IntrospectionLists, limits.IntrospectionSelections = want.InlineFragments, want.IntrospectionLists, want.IntrospectionSelections
+	limits.InlineFragments, limits.Spreads, limits.IntrospectionLists, limits.IntrospectionSelections = want.InlineFragments, want.Spreads, want.IntrospectionLists, want.IntrospectionSelections
+	limits.IntrospectionFields = want.IntrospectionFields
 	limits.Errors, limits.MessageRunes = want.Errors, want.MessageRunes
 	if diff := cmp.Diff(want, limits); diff != "" {
 		t.Errorf("limits (-server +flags):\n%s", diff)

@@ -35,8 +35,12 @@ func (c costLimit) MutateOperationContext(ctx context.Context, op *graphql.Opera
 		return refuse(codeTooComplex, "the arguments hold more than the %d values allowed, a variable counted at each place that uses it", c.limits.InputValues)
 	}
 	cost := complexity.Calculate(ctx, listsCounted{c.schema}, op.Operation, op.Variables)
+	asked := schemaFields(nil, op.Operation.SelectionSet)
+	if len(asked) > c.limits.IntrospectionFields {
+		return refuse(codeTooComplex, "__schema and __type are asked for more than the %d times allowed", c.limits.IntrospectionFields)
+	}
 	description := 0
-	for _, field := range schemaFields(nil, op.Operation.SelectionSet) {
+	for _, field := range asked {
 		description += c.size.introspection(ast.SelectionSet{field}, described{1, false})
 	}
 	if most := valuesForEachThing * c.size.things(); description > most {

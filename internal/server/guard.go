@@ -277,6 +277,7 @@ type level struct {
 	fields        map[string][]*ast.Field
 	aliases       map[string]int // distinct response names per field
 	inline        int
+	spreads       int
 }
 
 // merge checks the answer's shape below one place: selection sets that end up
@@ -346,6 +347,10 @@ func (s *survey) gather(l *level, set ast.SelectionSet) {
 			}
 			s.gather(l, selection.SelectionSet)
 		case *ast.FragmentSpread:
+			l.spreads++
+			if l.spreads > s.limits.Spreads {
+				s.refuse(refuse(codeTooComplex, "a selection set spreads more than the %d fragments allowed", s.limits.Spreads))
+			}
 			if f := s.fragments[selection.Name]; f != nil {
 				s.reached[f] = true
 				s.gather(l, f.SelectionSet)

@@ -53,6 +53,7 @@ var hostile = map[string]struct{ code, message string }{
 	"many-inline-fragments":                    {codeTooComplex, "a selection set has more than the 50 inline fragments allowed"},
 	"many-operations":                          {codeTooComplex, "the document has more than the 10 operations allowed"},
 	"many-selections":                          {codeTooComplex, "the document stands for more than the 1000 selections allowed once its fragments are expanded"},
+	"unknown-fragments":                        {codeTooComplex, "a selection set spreads more than the 100 fragments allowed"},
 	"many-tokens":                              {codeTooComplex, "the document has more than the 2000 tokens allowed"},
 	"many-variables":                           {codeTooComplex, "an operation declares more than the 50 variables allowed"},
 	"nested-inline-fragments":                  {codeTooComplex, "a selection set has more than the 50 inline fragments allowed"},
@@ -192,10 +193,16 @@ func TestLimitsAreExact(t *testing.T) {
 		}, 12},
 		{"aliases", Limits{Aliases: 4}, func(n int) string { return "{ " + aliased(n) + "}" }, 4},
 		{"inline fragments", Limits{InlineFragments: 4}, func(n int) string { return "{ " + fields(n, "... { name }") + "}" }, 4},
+		{"spreads", Limits{Spreads: 4}, func(n int) string {
+			return "{ ...G name " + fields(n-1-n/2, "...F") + "} fragment G on Query { " + fields(n/2, "...F") + "name } fragment F on Query { name }"
+		}, 4},
 		{"introspection selections", Limits{IntrospectionSelections: 9}, func(n int) string {
 			// The schema's list of types is one, its name under n-1 aliases the rest.
 			return "{ __schema { types { " + strings.ReplaceAll(aliased(n-1), "name", "__typename") + "} } }"
 		}, 9},
+		{"introspection fields", Limits{IntrospectionFields: 4}, func(n int) string {
+			return "{ " + strings.ReplaceAll(aliased(n), "name", "__schema { description }") + "}"
+		}, 4},
 		{"introspection lists", Limits{IntrospectionLists: 3}, func(n int) string {
 			return "{ __schema { types " + strings.Repeat("{ interfaces ", n-1) + "{ name } " + strings.Repeat("} ", n-1) + "} }"
 		}, 3},

@@ -40,6 +40,11 @@ type Limits struct {
 	// InlineFragments is the number of inline fragments that one selection set
 	// may merge.
 	InlineFragments int
+	// Spreads is the number of fragments that one selection set may spread,
+	// whether they are known or not. Validation compares each pair.
+	Spreads int
+	// IntrospectionFields is how often one operation asks for __schema or __type.
+	IntrospectionFields int
 	// IntrospectionLists is how many lists of the schema's own description may
 	// nest; each multiplies the answer by the size of the schema. The standard
 	// query of GraphiQL needs two (types, then their fields).
@@ -86,6 +91,8 @@ func DefaultLimits() Limits {
 		RootFields:              64,
 		Aliases:                 100,
 		InlineFragments:         50,
+		Spreads:                 100,
+		IntrospectionFields:     10,
 		IntrospectionLists:      2,
 		IntrospectionSelections: 400,
 		InputValues:             20_000,
@@ -114,6 +121,8 @@ func (l Limits) withDefaults() Limits {
 		RootFields:              cmp.Or(l.RootFields, d.RootFields),
 		Aliases:                 cmp.Or(l.Aliases, d.Aliases),
 		InlineFragments:         cmp.Or(l.InlineFragments, d.InlineFragments),
+		Spreads:                 cmp.Or(l.Spreads, d.Spreads),
+		IntrospectionFields:     cmp.Or(l.IntrospectionFields, d.IntrospectionFields),
 		IntrospectionLists:      cmp.Or(l.IntrospectionLists, d.IntrospectionLists),
 		IntrospectionSelections: cmp.Or(l.IntrospectionSelections, d.IntrospectionSelections),
 		InputValues:             cmp.Or(l.InputValues, d.InputValues),
