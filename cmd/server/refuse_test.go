@@ -63,11 +63,6 @@ func TestBadArguments(t *testing.T) {
 }
 
 func TestFlagsBeatEnvironmentBeatsDefaults(t *testing.T) {
-	type said struct {
-		Data, Addr           string
-		WalkNodes, WalkEdges int
-		WalkTime             time.Duration
-	}
 	env := map[string]string{"KEIRETSU_ADDR": "127.0.0.1:1", "KEIRETSU_DATA": "by-variable"}
 	for name, c := range map[string]struct {
 		args []string
