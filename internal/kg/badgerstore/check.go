@@ -112,14 +112,24 @@ func (m *mender) flush() error {
 		return nil
 	}
 	s := m.store
-	if err := s.checkSpace(); err != nil {
-		return err
-	}
-	next := moment{s.newest.revision, s.newest.timestamp + 1}
-	if err := s.commit(append(m.rows, head{next.revision, s.counts}.row()), next.timestamp); err != nil {
+	if err := s.amend(m.rows, head{s.newest.revision, s.counts}); err != nil {
 		return err
 	}
 	m.rows = nil
+	return nil
+}
+
+// amend commits rows as a commit that appears in no change log, and says by the
+// head where the store then stands. The caller holds the right to write.
+func (s *Store) amend(rows []row, h head) error {
+	if err := s.checkSpace(); err != nil {
+		return err
+	}
+	next := moment{h.revision, s.newest.timestamp + 1}
+	if err := s.commit(append(rows, h.row()), next.timestamp); err != nil {
+		return err
+	}
+	s.counts = h.counts
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.newest = next
