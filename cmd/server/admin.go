@@ -16,6 +16,7 @@ import (
 	"keiretsu/internal/control"
 	"keiretsu/internal/kg"
 	"keiretsu/internal/kg/badgerstore"
+	"keiretsu/internal/search"
 )
 
 // What lies in a data folder.
@@ -27,8 +28,13 @@ func (f *folder) backups() string { return filepath.Join(f.Data, "backups.json")
 // administration is the control.Admin of a data folder that this process has
 // open, for the commands of other processes or for its own.
 type administration struct {
+	folder  *folder
 	store   *badgerstore.Store
 	backups *backupLog
+	log     *slog.Logger
+	// index and lag are those of a server; nil where none runs.
+	index *search.Index
+	lag   *lag
 }
 
 var _ control.Admin = (*administration)(nil)
@@ -146,7 +152,7 @@ func (f *folder) open(ctx context.Context, log *slog.Logger) (*administration, e
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	return &administration{store: store, backups: backups}, nil
+	return &administration{folder: f, store: store, backups: backups, log: log}, nil
 }
 
 func (a *administration) close() error { return a.store.Close() }
@@ -172,8 +178,7 @@ func (f *folder) reach(ctx context.Context, m *Main, do func(context.Context, co
 	if !errors.Is(err, control.ErrNobody) {
 		return err
 	}
-	log := slog.New(slog.NewTextHandler(m.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	here, err := f.open(ctx, log)
+	here, err := f.open(ctx, m.warnings())
 	if errors.Is(err, kg.ErrUnavailable) {
 		return fmt.Errorf("%w; it does not answer at %s either, so stop it first", err, f.socket())
 	}
@@ -196,10 +201,11 @@ func bytesText(n int64) string {
 	return fmt.Sprintf("%.1f %ciB", size, units[unit])
 }
 
-// counted returns a number with its noun: "1 record", "2 records".
+// counted returns a number with its noun: "1 record", "2 records". Where more
+// than an s is added, many is the form for %d of them.
 func counted[N ~int | ~int64](n N, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
-	return fmt.Sprintf("%d %s", n, cmp.Or(many, one+"s"))
+	return fmt.Sprintf(cmp.Or(many, "%d "+one+"s"), n)
 }

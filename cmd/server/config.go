@@ -20,6 +20,9 @@ type commands struct {
 	Serve   serve         `cmd:"" default:"withargs" help:"Answer GraphQL until told to stop. This is what happens where no command is named."`
 	Backup  backup        `cmd:"" help:"Write a backup of the store, also while a server runs."`
 	Restore restore       `cmd:"" help:"Make a data folder from a full backup and the increments behind it."`
+	Check   check         `cmd:"" help:"Look through everything that a data folder holds, and repair what can be made again."`
+	Stats   stats         `cmd:"" help:"Say what a data folder holds, and how it stands."`
+	Reindex reindex       `cmd:"" help:"Build the search index anew."`
 	Token   tokenCommands `cmd:"" help:"Decide who may write: make, show and end tokens."`
 }
 
@@ -46,6 +49,7 @@ type serve struct {
 
 	limitFlags
 	documentFlags
+	readyFlags
 
 	Access authFlags `embed:""`
 }
@@ -123,5 +127,5 @@ func (c *serve) Validate() error {
 	if c.WalkNodes < 1 || c.WalkEdges < 1 || c.WalkTime <= 0 {
 		return errors.New("--walk-nodes, --walk-edges and --walk-time must be more than 0")
 	}
-	return errors.Join(c.limitFlags.Validate(), c.documentFlags.Validate(), c.Access.check())
+	return errors.Join(c.limitFlags.Validate(), c.documentFlags.Validate(), c.readyFlags.Validate(), c.Access.check())
 }

@@ -3,5 +3,7 @@
 // until it is told to stop.
 //
 // Here and only here engine, index, importers and server meet: main.go is
-// signals and the exit code, config.go the flags, run.go the wiring.
+// signals and the exit code, config.go the flags, run.go the wiring. A command
+// beside serving has a file of its own; admin.go is what those that administer a
+// folder have in common, whether a server holds it or not.
 package main

@@ -87,7 +87,7 @@ func (c *serve) Run(ctx context.Context, m *Main, f *folder) (err error) {
 	if err != nil {
 		return err
 	}
-	admin := &administration{store: store, backups: backups}
+	admin := &administration{folder: f, store: store, backups: backups, log: log, index: index, lag: newLag()}
 	defer f.offer(ctx, admin, log)()
 
 	g := kg.NewGraph(store, kg.Options{Text: index, Budget: kg.Budget{Nodes: c.WalkNodes, Edges: c.WalkEdges, Time: c.WalkTime}})
@@ -101,11 +101,12 @@ func (c *serve) Run(ctx context.Context, m *Main, f *folder) (err error) {
 	defer func() { err = errors.Join(err, entry.access.Audit.Close()) }()
 	defer entry.watch(ctx)()
 
+	follows := readiness(store, index, admin.lag, c.ReadyLag)
 	srv, err := server.New(server.Config{
 		Schema:        resolvers.NewSchema(g, log),
 		SDL:           graph.SDL,
 		UI:            web.Handler(),
-		Ready:         func(ctx context.Context) error { return errors.Join(entry.ready(), g.Ping(ctx)) },
+		Ready:         func(ctx context.Context) error { return errors.Join(entry.ready(), follows(ctx)) },
 		Logger:        log,
 		Limits:        c.limits(),
 		Traffic:       c.traffic(),
@@ -124,7 +125,7 @@ func (c *serve) Run(ctx context.Context, m *Main, f *folder) (err error) {
 				}
 			}, err
 		},
-		Collectors: []prometheus.Collector{&collector{graph: g, index: index, backups: backups, log: log}},
+		Collectors: []prometheus.Collector{&collector{graph: g, admin: admin, log: log}},
 	})
 	if err != nil {
 		return err

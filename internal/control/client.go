@@ -65,6 +65,52 @@ func (c *Client) BackupDone(ctx context.Context, o BackupOutcome) error {
 	return c.post(ctx, "/backup/outcome", o, &struct{}{})
 }
 
+// Stats asks the server.
+func (c *Client) Stats(ctx context.Context, checksum bool) (s Stats, err error) {
+	path := "/stats"
+	if checksum {
+		path += "?checksum=true"
+	}
+	err = c.get(ctx, path, &s)
+	return s, err
+}
+
+// Reindex asks the server, and waits until it has been done.
+func (c *Client) Reindex(ctx context.Context) (done Reindexed, err error) {
+	err = c.post(ctx, "/reindex", struct{}{}, &done)
+	return done, err
+}
+
+// Check passes on what the server finds.
+func (c *Client) Check(ctx context.Context, found func(Finding) error) (CheckSummary, error) {
+	answer, err := c.ask(ctx, http.MethodGet, "/check", nil)
+	if err != nil {
+		return CheckSummary{}, err
+	}
+	defer leave(answer)
+	lines := json.NewDecoder(answer.Body)
+	for {
+		var line checkLine
+		err := lines.Decode(&line)
+		if errors.Is(err, io.EOF) {
+			if err = told(answer); err == nil {
+				err = errors.New("the running server broke the check off")
+			}
+		}
+		if err != nil {
+			return CheckSummary{}, err
+		}
+		if line.Summary != nil {
+			return *line.Summary, nil
+		}
+		if line.Finding != nil {
+			if err := found(*line.Finding); err != nil {
+				return CheckSummary{}, err
+			}
+		}
+	}
+}
+
 func (c *Client) get(ctx context.Context, path string, into any) error {
 	return c.exchange(ctx, http.MethodGet, path, nil, into)
 }

@@ -24,9 +24,33 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // admin does what a test tells it to.
 type admin struct {
-	backup  func(ctx context.Context, to io.Writer, behind *Point) error
-	outcome BackupOutcome
+	backup   func(ctx context.Context, to io.Writer, behind *Point) error
+	outcome  BackupOutcome
+	findings []Finding
+	summary  CheckSummary
+	stats    Stats
+	// fails is what everything but Backup ends with.
+	fails error
 }
+
+func (a *admin) Check(_ context.Context, found func(Finding) error) (CheckSummary, error) {
+	for _, f := range a.findings {
+		if err := found(f); err != nil {
+			return CheckSummary{}, err
+		}
+	}
+	return a.summary, a.fails
+}
+
+func (a *admin) Stats(_ context.Context, checksum bool) (Stats, error) {
+	s := a.stats
+	if !checksum {
+		s.Checksum = ""
+	}
+	return s, a.fails
+}
+
+func (a *admin) Reindex(context.Context) (Reindexed, error) { return Reindexed{7, 0.5}, a.fails }
 
 func (a *admin) Backup(ctx context.Context, to io.Writer, behind *Point) error {
 	return a.backup(ctx, to, behind)
@@ -34,7 +58,7 @@ func (a *admin) Backup(ctx context.Context, to io.Writer, behind *Point) error {
 
 func (a *admin) BackupDone(_ context.Context, o BackupOutcome) error {
 	a.outcome = o
-	return nil
+	return a.fails
 }
 
 var discard = slog.New(slog.DiscardHandler)
@@ -96,6 +120,37 @@ func TestClientIsAnAdmin(t *testing.T) {
 	if diff := cmp.Diff(want, a.outcome); diff != "" {
 		t.Errorf("the outcome (-sent +received):\n%s", diff)
 	}
+	a.stats = Stats{
+		Online: true, Store: "00ff", Revision: 7, Records: map[string]int64{"claim": 3}, Checksum: "sum", Disk: map[string]int64{"tables": 9},
+		DiskFree: 1, DiskNeeded: 2, Levels: []Level{{6, 1, 9}}, MemoryTable: 3, Snapshots: 1, Unwritable: "full",
+		Search: Search{5, 2, 1.5, "damaged"}, LastBackup: &want, LastFullBackup: &want, BackupFailures: 4,
+	}
+	for _, checksum := range []bool{true, false} {
+		if !checksum {
+			a.stats.Checksum = ""
+		}
+		got, err := c.Stats(t.Context(), checksum)
+		if diff := cmp.Diff(a.stats, got); err != nil || diff != "" {
+			t.Errorf("stats: %v (-sent +received):\n%s", err, diff)
+		}
+	}
+	if done, err := c.Reindex(t.Context()); err != nil || done != (Reindexed{7, 0.5}) {
+		t.Errorf("reindexed: %+v, %v", done, err)
+	}
+	a.findings = []Finding{{true, "claim", "claim/#1", "it is missing", false}, {false, "name", "name/2", "nothing has the id", true}}
+	a.summary = CheckSummary{Point: Point{"00ff", 7, "abc"}, Checksum: "sum", Records: 3, Rows: map[string]int64{"id": 3}, Findings: 2, FactsSkipped: true}
+	var got []Finding
+	summary, err := c.Check(t.Context(), func(f Finding) error {
+		got = append(got, f)
+		return nil
+	})
+	if diff := cmp.Diff([]any{a.findings, a.summary}, []any{got, summary}); err != nil || diff != "" {
+		t.Errorf("check: %v (-sent +received):\n%s", err, diff)
+	}
+	enough := errors.New("enough")
+	if _, err := c.Check(t.Context(), func(Finding) error { return enough }); !errors.Is(err, enough) {
+		t.Errorf("a check that is ended by its caller: %v", err)
+	}
 }
 
 // TestErrorsComeThrough lets things go wrong before the first byte and behind it.
@@ -111,6 +166,22 @@ func TestErrorsComeThrough(t *testing.T) {
 		"for now":       {fmt.Errorf("secret: %w", kg.ErrUnavailable), "at present", "secret"},
 		"at the end":    {fmt.Errorf("secret: %w", kg.ErrClosed), "at present", "secret"},
 	} {
+		a.fails, a.findings = test.err, nil
+		for what, ask := range map[string]func() error{
+			"stats":   func() error { _, err := c.Stats(t.Context(), false); return err },
+			"reindex": func() error { _, err := c.Reindex(t.Context()); return err },
+			"outcome": func() error { return c.BackupDone(t.Context(), BackupOutcome{}) },
+			"check":   func() error { _, err := c.Check(t.Context(), func(Finding) error { return nil }); return err },
+			"check with findings": func() error {
+				a.findings = []Finding{{Family: "claim"}}
+				_, err := c.Check(t.Context(), func(Finding) error { return nil })
+				return err
+			},
+		} {
+			if err := ask(); err == nil || !strings.Contains(err.Error(), test.says) || strings.Contains(err.Error(), test.hides) {
+				t.Errorf("%s, %s: %v, want %q and not %q", what, name, err, test.says, test.hides)
+			}
+		}
 		for _, begun := range []bool{false, true} {
 			a.backup = func(_ context.Context, to io.Writer, _ *Point) error {
 				if begun {

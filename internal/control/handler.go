@@ -31,6 +31,9 @@ func Handler(admin Admin, log *slog.Logger) http.Handler {
 	h := &handler{admin, log}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { answer(w, struct{}{}) })
+	mux.HandleFunc("GET /stats", h.stats)
+	mux.HandleFunc("GET /check", h.check)
+	mux.HandleFunc("POST /reindex", h.reindex)
 	mux.HandleFunc("POST /backup", h.backup)
 	mux.HandleFunc("POST /backup/outcome", h.backupOutcome)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -71,6 +74,46 @@ func (h *handler) backupOutcome(w http.ResponseWriter, r *http.Request) {
 	answer(w, struct{}{})
 }
 
+func (h *handler) stats(w http.ResponseWriter, r *http.Request) {
+	s, err := h.admin.Stats(r.Context(), r.URL.Query().Get("checksum") == "true")
+	if err != nil {
+		h.refuse(w, "stats", err)
+		return
+	}
+	answer(w, s)
+}
+
+func (h *handler) reindex(w http.ResponseWriter, r *http.Request) {
+	if !h.read(w, r, &struct{}{}) {
+		return
+	}
+	done, err := h.admin.Reindex(r.Context())
+	if err != nil {
+		h.refuse(w, "reindex", err)
+		return
+	}
+	answer(w, done)
+}
+
+// checkLine is a line of the answer of GET /check: a finding, or the summary,
+// which comes last.
+type checkLine struct {
+	*Finding
+	Summary *CheckSummary `json:"summary,omitempty"`
+}
+
+func (h *handler) check(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	h.stream(w, r, "check", func(ctx context.Context, to io.Writer) error {
+		lines := json.NewEncoder(to)
+		summary, err := h.admin.Check(ctx, func(f Finding) error { return lines.Encode(checkLine{Finding: &f}) })
+		if err != nil {
+			return err
+		}
+		return lines.Encode(checkLine{Summary: &summary})
+	})
+}
+
 // read decodes the body, or refuses it.
 func (h *handler) read(w http.ResponseWriter, r *http.Request, into any) bool {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
@@ -91,15 +134,17 @@ func (h *handler) read(w http.ResponseWriter, r *http.Request, into any) bool {
 func (h *handler) stream(w http.ResponseWriter, r *http.Request, what string, f func(context.Context, io.Writer) error) {
 	// Compressing twice costs time, and hides how far it has come.
 	w.Header().Set("No-Gzip-Compression", "true")
+	w.Header().Set("Trailer", errorTrailer)
 	body := &body{w: w}
 	err := f(r.Context(), body)
 	switch {
 	case err == nil:
 	case !body.begun:
+		w.Header().Del("Trailer")
 		h.refuse(w, what, err)
 	default:
 		_, text := h.problem(what, err)
-		w.Header().Set(http.TrailerPrefix+errorTrailer, text)
+		w.Header().Set(errorTrailer, text)
 	}
 }
 

@@ -55,6 +55,8 @@ type Index struct {
 	ruined []*shelf      // damaged ones, which the follower clears away
 	moved  chan struct{} // closed when the index moves
 	closed bool
+	// anew are those who wait for the index to be built anew.
+	anew []chan error
 }
 
 // pollInterval is how often the index looks for changes that nobody has told it
@@ -144,6 +146,48 @@ func (x *Index) Wait(ctx context.Context, revision kg.Revision) error {
 			return fmt.Errorf("search: wait for revision %d: %w", revision, ctx.Err())
 		}
 	}
+}
+
+// Rebuild builds the index anew beside the one that answers, which it then takes
+// the place of, and returns the revision that it has come to. It returns the
+// context's error if that is done before; the building goes on.
+func (x *Index) Rebuild(ctx context.Context) (kg.Revision, error) {
+	built := make(chan error, 1)
+	x.mu.Lock()
+	if x.closed {
+		x.mu.Unlock()
+		return 0, fmt.Errorf("search: the index has been closed: %w", kg.ErrClosed)
+	}
+	x.anew = append(x.anew, built)
+	x.mu.Unlock()
+	x.Notify()
+	select {
+	case err := <-built:
+		if err != nil {
+			return 0, fmt.Errorf("search: build the index anew: %w", err)
+		}
+		return x.Revision(), nil
+	case <-x.done:
+		return 0, fmt.Errorf("search: the index no longer follows the store: %w", kg.ErrClosed)
+	case <-ctx.Done():
+		return 0, fmt.Errorf("search: build the index anew: %w", ctx.Err())
+	}
+}
+
+// rebuild builds the index anew if somebody has asked for that.
+func (x *Index) rebuild(ctx context.Context) error {
+	x.mu.Lock()
+	asked := x.anew
+	x.anew = nil
+	x.mu.Unlock()
+	if len(asked) == 0 {
+		return nil
+	}
+	err := x.build(ctx, "somebody asked for it")
+	for _, built := range asked {
+		built <- err
+	}
+	return err
 }
 
 // announce wakes those who wait for the index to move. It is called with mu held.
@@ -263,6 +307,9 @@ func (x *Index) keepUp(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+	}
+	if err := x.rebuild(ctx); err != nil {
+		return err
 	}
 	for {
 		s := x.current()

@@ -1,6 +1,7 @@
 package badgerstore
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -96,35 +97,98 @@ func (r *reader) history(after, to kg.Revision, d *digest, f func(revision kg.Re
 // everyRecord adds all records to the digest, in the order of ids, and passes on
 // what was added.
 func (r *reader) everyRecord(d *digest, f func(id kg.ID, entry []byte) error) error {
-	_, err := r.sweep(spanOf(idRows.key()), false, func(key, value []byte) (bool, error) {
-		id := idRows.id(key)
-		record, err := r.recordBehind(id, value)
-		if err != nil {
-			return false, err
+	return r.windows(func(records []loaded) error {
+		for _, l := range records {
+			if l.err != nil {
+				return l.err
+			}
+			e := newEncoder()
+			if err := e.record(l.record); err != nil {
+				return err
+			}
+			if err := f(l.id, d.record(l.record.RecordKind(), l.id, e.b)); err != nil {
+				return err
+			}
 		}
-		e := newEncoder()
-		if err := e.record(record); err != nil {
-			return false, err
-		}
-		return true, f(id, d.record(record.RecordKind(), id, e.b))
+		return nil
 	})
-	return err
 }
 
-// recordBehind returns the record that the row of an id leads to.
-func (r *reader) recordBehind(id kg.ID, value []byte) (kg.Record, error) {
-	a, err := parseAtID(id, value)
-	if err != nil || a.record != nil {
-		return a.record, err
+// loaded is the record to which the row of an id leads, or why it cannot be read.
+type loaded struct {
+	id kg.ID
+	// value is that of the row, home the key of the record's, nil where it
+	// lives there.
+	value, home []byte
+	record      kg.Record
+	err         error
+}
+
+const (
+	// windowBytes is how much of homes is in memory at once, as they are encoded.
+	windowBytes = 16 << 20
+	// leastWindow and mostWindow bound the records of a window.
+	leastWindow, mostWindow = 256, 50_000
+)
+
+// windows passes on all ids with what they lead to, in order, a window at a time.
+// Homes lie in another order than ids, and reading each where its id is met costs
+// a block of the table for every record; read in their own order, those of a
+// window share blocks.
+func (r *reader) windows(f func([]loaded) error) error {
+	var window []loaded
+	size := leastWindow
+	flush := func() error {
+		var homes []*loaded
+		for i := range window {
+			if l := &window[i]; l.err == nil && l.record == nil {
+				homes = append(homes, l)
+			}
+		}
+		slices.SortFunc(homes, func(a, b *loaded) int { return bytes.Compare(a.home, b.home) })
+		total := 0
+		for _, l := range homes {
+			kind := kg.RecordKind(l.value[1])
+			ok, err := r.get(l.home, func(value []byte) (err error) {
+				total += len(value)
+				l.record, l.err = parseHome(kind, l.id, value)
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+			if !ok {
+				l.err = missing(l.home)
+			}
+		}
+		if err := f(window); err != nil {
+			return err
+		}
+		if len(homes) > 0 {
+			size = min(max(windowBytes/(total/len(homes)+1), leastWindow), mostWindow)
+		}
+		clear(window)
+		window = window[:0]
+		return nil
 	}
-	ok, err := r.get(a.home, func(value []byte) error {
-		a.record, err = parseHome(a.kind, id, value)
-		return err
+	_, err := r.sweep(spanOf(idRows.key()), false, func(key, value []byte) (bool, error) {
+		l := loaded{id: idRows.id(key), value: bytes.Clone(value)}
+		var a atID
+		if a, l.err = parseAtID(l.id, value); l.err == nil {
+			l.record, l.home = a.record, a.home
+			if a.record == nil && (len(a.home) == 0 || !slices.Contains(kg.RecordKinds(), a.kind)) {
+				l.err = errMalformed
+			}
+		}
+		if window = append(window, l); len(window) < size {
+			return true, nil
+		}
+		return true, flush()
 	})
-	if err == nil && !ok {
-		err = missing(a.home)
+	if err != nil {
+		return err
 	}
-	return a.record, err
+	return flush()
 }
 
 func (r *reader) backup(to io.Writer, at kg.Revision, behind *Point) (*Backup, error) {

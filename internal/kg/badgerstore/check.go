@@ -112,14 +112,24 @@ func (m *mender) flush() error {
 		return nil
 	}
 	s := m.store
-	if err := s.checkSpace(); err != nil {
-		return err
-	}
-	next := moment{s.newest.revision, s.newest.timestamp + 1}
-	if err := s.commit(append(m.rows, head{next.revision, s.counts}.row()), next.timestamp); err != nil {
+	if err := s.amend(m.rows, head{s.newest.revision, s.counts}); err != nil {
 		return err
 	}
 	m.rows = nil
+	return nil
+}
+
+// amend commits rows as a commit that appears in no change log, and says by the
+// head where the store then stands. The caller holds the right to write.
+func (s *Store) amend(rows []row, h head) error {
+	if err := s.checkSpace(); err != nil {
+		return err
+	}
+	next := moment{h.revision, s.newest.timestamp + 1}
+	if err := s.commit(append(rows, h.row()), next.timestamp); err != nil {
+		return err
+	}
+	s.counts = h.counts
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.newest = next
@@ -261,47 +271,70 @@ func (c *checker) changeLog() error {
 	return gap(c.at + 1)
 }
 
-// records looks at every record and the rows that it asks for.
+// records looks at every record and the rows that it asks for, those of a window
+// in the order in which they lie.
 func (c *checker) records() error {
-	_, err := c.sweep(spanOf(idRows.key()), false, func(key, value []byte) (bool, error) {
-		id := idRows.id(key)
-		record, err := c.recordBehind(id, value)
-		if err != nil {
-			return true, c.unreadable(key, value, err)
+	return c.windows(func(records []loaded) error {
+		var asked []askedRow
+		for _, l := range records {
+			rows, err := c.asks(l)
+			if err != nil {
+				return err
+			}
+			asked = append(asked, rows...)
 		}
-		rows, err := rowsOf(record)
-		if err != nil {
-			return true, c.unreadable(key, value, err)
-		}
-		kind := record.RecordKind()
-		c.counts[kind]++
-		if c.Sound != nil {
-			if err := c.Sound(record); err != nil {
-				c.broken[id] = true
-				return true, c.lost(rows[min(1, len(rows)-1)].key, "the %s %s was altered (%v); restore the folder from a backup", kind, id, err)
+		slices.SortFunc(asked, func(a, b askedRow) int { return bytes.Compare(a.key, b.key) })
+		for _, a := range asked {
+			if err := c.compare(a); err != nil {
+				return err
 			}
 		}
-		e := newEncoder()
-		if err := e.record(record); err != nil {
-			return false, err
-		}
-		c.digest.record(kind, id, e.b)
-		for i, row := range rows {
-			if err := c.compare(record, row, i == 0 || i == 1 && !livesAtID(kind)); err != nil {
-				return false, err
-			}
-		}
-		return true, nil
+		return nil
 	})
-	return err
+}
+
+// askedRow is a row that a record asks for. First are those from which the record
+// was read.
+type askedRow struct {
+	row
+	record kg.Record
+	first  bool
+}
+
+// asks returns the rows that a record asks for, unless it is reported as a whole.
+func (c *checker) asks(l loaded) ([]askedRow, error) {
+	if l.err != nil {
+		return nil, c.unreadable(idRows.key(idOf(l.id)), l.value, l.err)
+	}
+	rows, err := rowsOf(l.record)
+	if err != nil {
+		return nil, c.unreadable(idRows.key(idOf(l.id)), l.value, err)
+	}
+	kind := l.record.RecordKind()
+	c.counts[kind]++
+	if c.Sound != nil {
+		if err := c.Sound(l.record); err != nil {
+			c.broken[l.id] = true
+			return nil, c.lost(rows[min(1, len(rows)-1)].key, "the %s %s was altered (%v); restore the folder from a backup", kind, l.id, err)
+		}
+	}
+	e := newEncoder()
+	if err := e.record(l.record); err != nil {
+		return nil, err
+	}
+	c.digest.record(kind, l.id, e.b)
+	asked := make([]askedRow, len(rows))
+	for i, row := range rows {
+		asked[i] = askedRow{row, l.record, i == 0 || i == 1 && !livesAtID(kind)}
+	}
+	return asked, nil
 }
 
 // compare looks whether a row of a record is there and says what it should.
-// First are the rows from which the record was read.
-func (c *checker) compare(record kg.Record, want row, first bool) error {
+func (c *checker) compare(want askedRow) error {
 	same := false
 	there, err := c.get(want.key, func(value []byte) error {
-		same = bytes.Equal(value, want.value) || olderForm(record, want, value)
+		same = bytes.Equal(value, want.value) || olderForm(want.record, want.row, value)
 		return nil
 	})
 	if err != nil {
@@ -310,11 +343,12 @@ func (c *checker) compare(record kg.Record, want row, first bool) error {
 	if there {
 		c.there[familyAt(want.key)]++
 	}
+	kind, id := want.record.RecordKind(), want.record.RecordID()
 	switch {
 	case !there:
-		return c.heal(first, want.key, []row{want}, "it is missing: the %s %s needs it", record.RecordKind(), record.RecordID())
+		return c.heal(want.first, want.key, []row{want.row}, "it is missing: the %s %s needs it", kind, id)
 	case !same:
-		return c.heal(first, want.key, []row{want}, "it does not say what the %s %s does", record.RecordKind(), record.RecordID())
+		return c.heal(want.first, want.key, []row{want.row}, "it does not say what the %s %s does", kind, id)
 	}
 	return nil
 }

@@ -85,9 +85,19 @@
 //   - Every kind, order, name, identifier, timeline, mention and In row agrees with its
 //     record's home (write the record again).
 //
+// Check compares all of it with what lies there, and Repair makes the latter again.
+//
+// # Backups
+//
+// A backup holds records and the change log, and no rows: those follow. The
+// logical checksum (digest.go) is one over both that does not depend on where
+// rows lie. A store is restored in a folder beside its own, <folder>.restoring,
+// which is renamed when it has been read back.
+//
 // # Where to start reading
 //
 // keys.go for the rows and rows.go for how a record becomes some; store.go for
 // writing; snapshot.go, relations.go and reader.go for reading; open.go,
-// inspect.go and mark.go for what is refused and why.
+// inspect.go and mark.go for what is refused and why; backupfile.go, backup.go and
+// restore.go for backups; check.go for what is looked at.
 package badgerstore

@@ -381,5 +381,5 @@ func (c *chain) fill(ctx context.Context, s *Store) error {
 	if err != nil {
 		return err
 	}
-	return s.commit([]row{h.row()}, restoredAt)
+	return s.amend(nil, h)
 }

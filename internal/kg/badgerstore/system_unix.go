@@ -26,3 +26,13 @@ func freeSpace(dir string) (uint64, error) {
 	}
 	return s.Bavail * uint64(s.Bsize), nil
 }
+
+// sizeOnDisk returns what a file takes on the disk, which for one with holes is
+// less than its length.
+func sizeOnDisk(path string) (int64, error) {
+	var s syscall.Stat_t
+	if err := syscall.Stat(path, &s); err != nil {
+		return 0, err
+	}
+	return s.Blocks * 512, nil
+}
