@@ -31,6 +31,7 @@ type ResolverRoot interface {
 	Person() PersonResolver
 	Product() ProductResolver
 	Query() QueryResolver
+	Subscription() SubscriptionResolver
 }
 
 type DirectiveRoot struct {
@@ -687,6 +688,18 @@ type ComplexityRoot struct {
 		Truncated func(childComplexity int) int
 	}
 
+	Subscription struct {
+		Changes func(childComplexity int, since *int, of []kg.ID, kinds []kg.RecordKind) int
+	}
+
+	Touched struct {
+		About   func(childComplexity int) int
+		Deleted func(childComplexity int) int
+		ID      func(childComplexity int) int
+		Kind    func(childComplexity int) int
+		Node    func(childComplexity int) int
+	}
+
 	TraversalConnection struct {
 		Edges      func(childComplexity int) int
 		Nodes      func(childComplexity int) int
@@ -698,6 +711,14 @@ type ComplexityRoot struct {
 		Cursor func(childComplexity int) int
 		Node   func(childComplexity int) int
 		Path   func(childComplexity int) int
+	}
+
+	Update struct {
+		At       func(childComplexity int) int
+		By       func(childComplexity int) int
+		Complete func(childComplexity int) int
+		Revision func(childComplexity int) int
+		Touched  func(childComplexity int) int
 	}
 
 	Work struct {
@@ -3744,6 +3765,49 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Subgraph.Truncated(childComplexity), true
 
+	case "Subscription.changes":
+		if e.ComplexityRoot.Subscription.Changes == nil {
+			break
+		}
+
+		args, err := field_Subscription_changes_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Subscription.Changes(childComplexity, args["since"].(*int), args["of"].([]kg.ID), args["kinds"].([]kg.RecordKind)), true
+
+	case "Touched.about":
+		if e.ComplexityRoot.Touched.About == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Touched.About(childComplexity), true
+	case "Touched.deleted":
+		if e.ComplexityRoot.Touched.Deleted == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Touched.Deleted(childComplexity), true
+	case "Touched.id":
+		if e.ComplexityRoot.Touched.ID == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Touched.ID(childComplexity), true
+	case "Touched.kind":
+		if e.ComplexityRoot.Touched.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Touched.Kind(childComplexity), true
+	case "Touched.node":
+		if e.ComplexityRoot.Touched.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Touched.Node(childComplexity), true
+
 	case "TraversalConnection.edges":
 		if e.ComplexityRoot.TraversalConnection.Edges == nil {
 			break
@@ -3787,6 +3851,37 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.TraversalEdge.Path(childComplexity), true
+
+	case "Update.at":
+		if e.ComplexityRoot.Update.At == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Update.At(childComplexity), true
+	case "Update.by":
+		if e.ComplexityRoot.Update.By == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Update.By(childComplexity), true
+	case "Update.complete":
+		if e.ComplexityRoot.Update.Complete == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Update.Complete(childComplexity), true
+	case "Update.revision":
+		if e.ComplexityRoot.Update.Revision == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Update.Revision(childComplexity), true
+	case "Update.touched":
+		if e.ComplexityRoot.Update.Touched == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Update.Touched(childComplexity), true
 
 	case "Work.citations":
 		if e.ComplexityRoot.Work.Citations == nil {
@@ -4023,6 +4118,23 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 			ctx = graphql.WithUnmarshalerMap(ctx, inputUnmarshalMap)
 			data := _Mutation(ctx, ec, opCtx.Operation.SelectionSet)
 			var buf bytes.Buffer
+			data.MarshalGQL(&buf)
+
+			return &graphql.Response{
+				Data: buf.Bytes(),
+			}
+		}
+	case ast.Subscription:
+		next := _Subscription(ctx, ec, opCtx.Operation.SelectionSet)
+
+		var buf bytes.Buffer
+		return func(ctx context.Context) *graphql.Response {
+			buf.Reset()
+			data := next(ctx)
+
+			if data == nil {
+				return nil
+			}
 			data.MarshalGQL(&buf)
 
 			return &graphql.Response{
@@ -5991,6 +6103,65 @@ type WritePayload {
   retracted: [Claim!]!
   write: WriteReport!
 }
+
+"A kind of thing that the graph keeps."
+enum RecordKind {
+  ENTITY
+  RELATION
+  OBSERVATION
+  SOURCE
+  METRIC
+  CLAIM
+  CONFLICT
+  "An id that another thing has taken over: two relations turned out to be one, or nothing supports a fact any more. ` + "`" + `node` + "`" + ` leads to what there is instead."
+  REDIRECT
+}
+
+"""
+What happens, as it happens: over WebSocket (graphql-transport-ws, graphql-ws) or
+as server-sent events (Accept: text/event-stream).
+"""
+type Subscription {
+  """
+  Every change of the graph, oldest first, each once and none left out. What is
+  told would survive a power cut. Whoever was cut off asks again with the
+  revision of the last complete update.
+  """
+  changes(
+    "Told of what happened after this revision, 0 for everything; of what happens from now on where it is missing. A revision that has not been reached is BAD_USER_INPUT."
+    since: Int,
+    "Only what is about one of these entities, see ` + "`" + `Touched.about` + "`" + `; at most 1000. They need not exist yet."
+    of: [ID!],
+    "Only what was done to these; all where the list is missing or empty. Who follows relations or observations wants REDIRECT besides, which tells where they went."
+    kinds: [RecordKind!]
+  ): Update!
+}
+
+"What one change did, as far as it was asked for; in parts where that is much."
+type Update {
+  "The number of the change."
+  revision: Int!
+  "When it was made. Later changes never have an earlier time."
+  at: DateTime!
+  "Who made it, such as ` + "`" + `token:anna` + "`" + `; null where that was not noted."
+  by: String
+  "What was changed, by id; at most 100 things."
+  touched: [Touched!]!
+  "False where the next update holds further things of the same change. Only the revision of a complete update is one to resume from."
+  complete: Boolean!
+}
+
+"A thing that was added, changed or removed."
+type Touched {
+  kind: RecordKind!
+  id: ID!
+  "Nothing has this id any more."
+  deleted: Boolean!
+  "The entities of which the thing speaks, or spoke before: an entity of itself, a relation of its ends, an observation of its subject, a claim of those in its statement, a conflict of the entity it is about; sources and metrics of none."
+  about: [ID!]!
+  "The thing as it is when the update is sent, which may be after further changes; null where it is gone, and for metrics and conflicts, which have fields of their own."
+  node: Node
+}
 `, BuiltIn: false},
 }
 var parsedSchema = gqlparser.MustLoadSchema(sources...)
@@ -7069,6 +7240,22 @@ func childFields_Subgraph(ctx context.Context, ec *executionContext, field graph
 	return nil, fmt.Errorf("no field named %q was found under type Subgraph", field.Name)
 }
 
+func childFields_Touched(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "kind":
+		return fieldContext_Touched_kind(ctx, ec, field)
+	case "id":
+		return fieldContext_Touched_id(ctx, ec, field)
+	case "deleted":
+		return fieldContext_Touched_deleted(ctx, ec, field)
+	case "about":
+		return fieldContext_Touched_about(ctx, ec, field)
+	case "node":
+		return fieldContext_Touched_node(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Touched", field.Name)
+}
+
 func childFields_TraversalConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "edges":
@@ -7093,6 +7280,22 @@ func childFields_TraversalEdge(ctx context.Context, ec *executionContext, field 
 		return fieldContext_TraversalEdge_path(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type TraversalEdge", field.Name)
+}
+
+func childFields_Update(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "revision":
+		return fieldContext_Update_revision(ctx, ec, field)
+	case "at":
+		return fieldContext_Update_at(ctx, ec, field)
+	case "by":
+		return fieldContext_Update_by(ctx, ec, field)
+	case "touched":
+		return fieldContext_Update_touched(ctx, ec, field)
+	case "complete":
+		return fieldContext_Update_complete(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Update", field.Name)
 }
 
 func childFields_WritePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -210,6 +211,23 @@ func MarshalHistoryAction(a kg.Action) graphql.Marshaler { return marshalEnum(a)
 
 // UnmarshalHistoryAction reads the name of an action.
 func UnmarshalHistoryAction(v any) (kg.Action, error) { return unmarshalEnum(v, kg.ParseAction) }
+
+// MarshalRecordKind writes the name of a kind of record.
+func MarshalRecordKind(k kg.RecordKind) graphql.Marshaler {
+	return graphql.MarshalString(strings.ToUpper(k.String()))
+}
+
+// UnmarshalRecordKind reads the name of a kind of record.
+func UnmarshalRecordKind(v any) (kg.RecordKind, error) {
+	return unmarshalEnum(v, func(s string) (kg.RecordKind, error) {
+		for _, k := range kg.RecordKinds() {
+			if strings.ToUpper(k.String()) == s && k != kg.RecordReceipt {
+				return k, nil
+			}
+		}
+		return 0, kg.Invalidf("", "not a known kind of record")
+	})
+}
 
 // MarshalDateTime writes an instant in RFC 3339.
 func MarshalDateTime(t time.Time) graphql.Marshaler {

@@ -32,6 +32,7 @@ func NewSchema(g *kg.Graph, log *slog.Logger) graphql.ExecutableSchema {
 	c.Directives.At = at
 	multiplyByPageSize(&c.Complexity)
 	addWalks(&c.Complexity)
+	c.Complexity.Update.Touched = func(child int) int { return 1 + model.MaxTouched*child }
 	return generated.NewExecutableSchema(c)
 }
 

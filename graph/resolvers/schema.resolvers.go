@@ -473,6 +473,12 @@ func (r *queryResolver) Revision(ctx context.Context) (int, error) {
 	return int(model.ViewFrom(ctx).Revision()), nil
 }
 
+func (r *subscriptionResolver) Changes(ctx context.Context, since *int, of []kg.ID, kinds []kg.RecordKind) (<-chan *model.Update, error) {
+	return model.Subscribe[*model.Update](ctx, func(s *model.Subscribing) (model.Stream, error) {
+		return r.follow(ctx, s, since, of, kinds)
+	})
+}
+
 func (r *Resolver) Company() generated.CompanyResolver { return &companyResolver{r} }
 
 func (r *Resolver) Mutation() generated.MutationResolver { return &mutationResolver{r} }
@@ -483,10 +489,13 @@ func (r *Resolver) Product() generated.ProductResolver { return &productResolver
 
 func (r *Resolver) Query() generated.QueryResolver { return &queryResolver{r} }
 
+func (r *Resolver) Subscription() generated.SubscriptionResolver { return &subscriptionResolver{r} }
+
 type (
-	companyResolver  struct{ *Resolver }
-	mutationResolver struct{ *Resolver }
-	personResolver   struct{ *Resolver }
-	productResolver  struct{ *Resolver }
-	queryResolver    struct{ *Resolver }
+	companyResolver      struct{ *Resolver }
+	mutationResolver     struct{ *Resolver }
+	personResolver       struct{ *Resolver }
+	productResolver      struct{ *Resolver }
+	queryResolver        struct{ *Resolver }
+	subscriptionResolver struct{ *Resolver }
 )

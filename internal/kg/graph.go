@@ -21,6 +21,7 @@ type Graph struct {
 	text   TextIndex
 	now    func() time.Time
 	budget Budget
+	feed   *feed
 	// writing serialises Apply: what a write makes of the facts depends on
 	// the state it finds.
 	writing sync.Mutex
@@ -45,7 +46,7 @@ func NewGraph(store Store, o Options) *Graph {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Graph{store: store, text: o.Text, now: o.Now, budget: o.Budget.withDefaults()}
+	return &Graph{store: store, text: o.Text, now: o.Now, budget: o.Budget.withDefaults(), feed: newFeed(store)}
 }
 
 // Check returns what Apply would refuse about the write, and writes nothing.
@@ -87,6 +88,7 @@ func (g *Graph) Apply(ctx context.Context, w Write) (Applied, error) {
 		return Applied{}, err
 	}
 	g.last = at
+	g.feed.notify()
 	return a.applied, nil
 }
 
