@@ -118,7 +118,11 @@ func attacks(t testing.TB) []attack {
 		{name: "deep selection", aims: "the stack of the parser", code: dear, body: document("{" + wrapped(1900, "a{", "b", "}") + "}")},
 		{name: "deep inline fragments", aims: "the stack of the parser", code: dear, body: document("{" + wrapped(1900, "...{", "metrics{name}", "}") + "}")},
 
-		{name: "huge int", aims: "arithmetic, and errors that repeat their input", code: invalid, body: document("{relations(first:" + strings.Repeat("9", 60_000) + "){nodes{id}}}")},
+		{name: "huge int", aims: "arithmetic, and errors that repeat their input", code: input, body: document("{relations(first:" + strings.Repeat("9", 60_000) + "){nodes{id}}}")},
+		{name: "huge number as id", aims: "a panic where arguments are read", code: input, body: document("{node(id:99999999999999999999){id}}")},
+		{name: "huge number as date", aims: "a panic where arguments are read", code: input, body: document("{relations(during:1e999){totalCount}}")},
+		{name: "huge number as default", aims: "a panic where variables are read", code: input, body: document("query($p:Period=[1e999]){relations(during:$p){totalCount}}")},
+		{name: "huge number in a directive", aims: "a panic where directives are read", code: input, body: document("query@at(asOf:1e999){metrics{name}}")},
 		{name: "huge int in a variable", aims: "arithmetic, and errors that repeat their input", code: input, body: `{"query":"query($f:Int){relations(first:$f){nodes{id}}}","variables":{"f":` + strings.Repeat("9", 200_000) + `}}`},
 		{name: "huge float", aims: "arithmetic", code: input, body: `{"query":"query($f:Float){relations(minStake:$f){nodes{id}}}","variables":{"f":1e999999999}}`},
 		{name: "negative page", aims: "make with a negative length", code: input, body: document("{relations(first:-2147483648){nodes{id}}}")},

@@ -60,13 +60,13 @@ func (c *clients) allow(r *http.Request, principal string) (wait time.Duration, 
 	if c == nil {
 		return 0, true
 	}
-	key := "principal " + principal
-	if principal == "" {
-		addr := clientAddr(r, c.trusted)
-		if addr.IsLoopback() && !c.here {
-			return 0, true
-		}
-		key = network(addr).String()
+	addr := clientAddr(r, c.trusted)
+	if addr.IsLoopback() && !c.here {
+		return 0, true
+	}
+	key := network(addr).String()
+	if principal != "" {
+		key = "principal " + principal
 	}
 	now := time.Now()
 	reservation := c.limiter(key).ReserveN(now, 1)

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/99designs/gqlgen/graphql"
 	"github.com/99designs/gqlgen/graphql/errcode"
@@ -77,7 +78,24 @@ func checkTokens(query string, limits Limits) *gqlerror.Error {
 		if token.Kind == lexer.Name && len(token.Value) > limits.NameBytes {
 			return refuse(codeTooComplex, "a name in line %d is longer than the %d bytes allowed", token.Pos.Line, limits.NameBytes)
 		}
+		if !representable(token) {
+			return refuse(codeBadUserInput, "a number in line %d is larger than any that is meant", token.Pos.Line)
+		}
 	}
+}
+
+// representable reports whether a token, if it is a number, fits into 64 bits.
+// gqlparser panics on one that does not where validation lets it pass: as an id
+// or as a scalar of our own.
+func representable(token lexer.Token) bool {
+	var err error
+	switch token.Kind {
+	case lexer.Int:
+		_, err = strconv.ParseInt(token.Value, 10, 64)
+	case lexer.Float:
+		_, err = strconv.ParseFloat(token.Value, 64)
+	}
+	return err == nil
 }
 
 func checkOperationName(doc *ast.QueryDocument, name string) *gqlerror.Error {

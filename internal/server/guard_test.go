@@ -40,6 +40,8 @@ var hostile = map[string]struct{ code, message string }{
 	"fragment-in-itself":                       {"GRAPHQL_VALIDATION_FAILED", `the fragment "B" spreads itself`},
 	"fragment-in-itself-unused":                {"GRAPHQL_VALIDATION_FAILED", `the fragment "A" spreads itself`},
 	"fragments-in-each-other":                  {"GRAPHQL_VALIDATION_FAILED", `the fragment "A" spreads itself`},
+	"huge-number-as-date":                      {codeBadUserInput, "a number in line 1 is larger than any that is meant"},
+	"huge-number-as-id":                        {codeBadUserInput, "a number in line 1 is larger than any that is meant"},
 	"inline-fragments-in-merged-fields":        {codeTooComplex, "a selection set has more than the 50 inline fragments allowed"},
 	"introspection-aliases":                    {codeTooComplex, "introspection stands for more than the 400 selections allowed"},
 	"introspection-lists":                      {codeTooComplex, "introspection nests more than the 2 lists allowed"},

@@ -157,6 +157,7 @@ func TestClientRate(t *testing.T) {
 		"ports are one client":            {Traffic{ClientRate: 5, ClientBurst: 1}, []request{{from: there}, {from: "192.0.2.1:2000"}}, 1},
 		"addresses are many":              {Traffic{ClientRate: 5, ClientBurst: 1}, []request{{from: there}, {from: elsewhere}}, 0},
 		"this machine, by default":        {Traffic{}, repeat(1000, request{from: here}), 0},
+		"this machine, with a token":      {Traffic{}, repeat(1000, request{from: here, principal: "a"}), 0},
 		"this machine, by IPv6":           {Traffic{}, repeat(1000, request{from: "[::1]:7"}), 0},
 		"this machine, where it is meant": {Traffic{ClientRate: 5, ClientBurst: 1}, repeat(3, request{from: here}), 2},
 		"other machines, by default":      {Traffic{}, repeat(250, request{from: there}), 50},

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// TestSlowClientsAreCutOff opens connections that send their header, or their
+// body, a byte at a time, and others that do not read what they asked for. The
+// time-outs are short here; with the defaults all of it takes 15 s.
+func TestSlowClientsAreCutOff(t *testing.T) {
+	const many, patient = 50, 15 * time.Second
+	p := run(t, nil, "--addr", "127.0.0.1:0", "--data", t.TempDir(),
+		"--header-timeout=200ms", "--body-timeout=400ms", "--request-timeout=500ms", "--reading-timeout=300ms", "--idle-timeout=300ms")
+	p.ready(t)
+	address := strings.TrimPrefix(p.url, "http://")
+	dial := func() (net.Conn, error) { return net.DialTimeout("tcp", address, patient) }
+
+	// drip sends text a byte at a time until the server has had enough.
+	drip := func(begin, text string) error {
+		conn, err := dial()
+		if err != nil {
+			return err
+		}
+		defer conn.Close()
+		closed := make(chan struct{})
+		go func() {
+			defer close(closed)
+			_, _ = io.Copy(io.Discard, conn) // until the server closes
+		}()
+		if _, err := io.WriteString(conn, begin); err != nil {
+			return nil // cut off
+		}
+		deadline := time.After(patient)
+		tick := time.NewTicker(20 * time.Millisecond)
+		defer tick.Stop()
+		for i := 0; ; i++ {
+			select {
+			case <-closed:
+				return nil
+			case <-deadline:
+				return fmt.Errorf("still open after %s", patient)
+			case <-tick.C:
+				_, _ = io.WriteString(conn, text[i%len(text):][:1]) // whether it arrives is seen by the reader
+			}
+		}
+	}
+	for name, client := range map[string]func() error{
+		"headers": func() error {
+			return drip("", "GET /graphql?query={conflicts{id}} HTTP/1.1\r\nX-Header: aaaaaaaaaaaaaaaaaaaaaa")
+		},
+		"bodies": func() error {
+			return drip("POST /graphql HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100000\r\n\r\n", " ")
+		},
+		"idle": func() error { return drip("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", "\r") },
+		"readers": func() error {
+			conn, err := dial()
+			if err != nil {
+				return err
+			}
+			defer conn.Close()
+			if err := conn.SetWriteDeadline(time.Now().Add(patient)); err != nil {
+				return err
+			}
+			// It asks and asks and reads none of the answers: the server stops
+			// reading when it cannot write, and closes in the end.
+			for err == nil {
+				_, err = io.WriteString(conn, strings.Repeat("GET /schema.graphql HTTP/1.1\r\nHost: a\r\n\r\n", 100))
+			}
+			if errors.Is(err, os.ErrDeadlineExceeded) {
+				return fmt.Errorf("still open after %s", patient)
+			}
+			return nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var clients sync.WaitGroup
+			for range many {
+				clients.Go(func() {
+					if err := client(); err != nil {
+						t.Error(err)
+					}
+				})
+			}
+			// Whoever asks properly is answered all the while.
+			if got := acquired(t, p, "2014"); len(got) != len(in2014) {
+				t.Errorf("meanwhile: %v", got)
+			}
+			began := time.Now()
+			clients.Wait()
+			t.Logf("%d cut off within %s", many, time.Since(began))
+		})
+	}
+	p.stop(t)
+}
