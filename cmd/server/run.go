@@ -105,7 +105,7 @@ func (c *serve) Run(ctx context.Context, m *Main, f *folder) (err error) {
 				}
 			}, err
 		},
-		Collectors: []prometheus.Collector{&collector{graph: g, index: index, log: log}},
+		Collectors: []prometheus.Collector{&collector{graph: g, index: index, log: log}, storeCollector{store}},
 	})
 	if err != nil {
 		return err
