@@ -125,7 +125,7 @@ func (c *serve) Run(ctx context.Context, m *Main, f *folder) (err error) {
 				}
 			}, err
 		},
-		Collectors: []prometheus.Collector{&collector{graph: g, admin: admin, log: log}},
+		Collectors: []prometheus.Collector{&collector{graph: g, admin: admin, log: log}, storeCollector{store}},
 	})
 	if err != nil {
 		return err

@@ -59,41 +59,92 @@ func (g *Graph) Check(ctx context.Context, w Write) error {
 	return newApplication(snap, w, g.now().UTC()).prepare(ctx)
 }
 
-// Apply records a write: all of it or nothing. What is wrong with it is told in
-// full, as a *Rejection. Recording what the graph knows already changes nothing.
+// Apply records a write: all of it or nothing, and returns once it would survive
+// a power cut. What is wrong with it is told in full, as a *Rejection. Recording
+// what the graph knows already changes nothing. Where ctx ends while the disk is
+// being waited for, the error is the context's and the write may be recorded all
+// the same.
 func (g *Graph) Apply(ctx context.Context, w Write) (Applied, error) {
-	g.writing.Lock()
-	defer g.writing.Unlock()
-	snap, err := g.store.Snapshot(ctx)
+	applied, wait, err := g.stage(ctx, w)
+	if err == nil {
+		err = wait(ctx)
+		g.feed.notify()
+		if ctx.Err() != nil {
+			// The write may be recorded all the same, and followers hear of it.
+			go func() {
+				_ = wait(context.WithoutCancel(ctx))
+				g.feed.notify()
+			}()
+		}
+	}
+	if err == nil && applied.Replayed {
+		applied.Taken, err = g.taken(ctx, applied.Revision)
+	}
 	if err != nil {
 		return Applied{}, err
+	}
+	return applied, nil
+}
+
+// stage works a write out on top of all that was staged before it, and hands it
+// to the store. The next write need not wait for the disk.
+func (g *Graph) stage(ctx context.Context, w Write) (Applied, func(context.Context) error, error) {
+	g.writing.Lock()
+	defer g.writing.Unlock()
+	snap, err := g.draft(ctx)
+	if err != nil {
+		return Applied{}, nil, err
 	}
 	defer snap.Close()
 	at, err := g.clock(ctx, snap.Revision())
 	if err != nil {
-		return Applied{}, err
+		return Applied{}, nil, err
 	}
 	a := newApplication(snap, w, at)
 	if err := a.prepare(ctx); err != nil {
-		return Applied{}, err
+		return Applied{}, nil, err
 	}
 	if a.applied.Replayed {
-		a.applied.Taken, err = g.taken(ctx, snap, a.applied.Revision)
-		return a.applied, err
+		// What it repeats may not be durable yet.
+		_, wait, err := g.hand(ctx, &Batch{At: at})
+		return a.applied, wait, err
 	}
 	if err := a.materialise(ctx); err != nil {
-		return Applied{}, err
+		return Applied{}, nil, err
 	}
-	if a.applied.Revision, err = g.store.Apply(ctx, a.batch()); err != nil {
-		return Applied{}, err
+	revision, wait, err := g.hand(ctx, a.batch())
+	if err != nil {
+		return Applied{}, nil, err
 	}
+	a.applied.Revision = revision
 	g.last = at
-	g.feed.notify()
-	return a.applied, nil
+	return a.applied, wait, nil
+}
+
+// draft opens the moment on which the next write builds.
+func (g *Graph) draft(ctx context.Context) (Snapshot, error) {
+	if s, ok := g.store.(Stager); ok {
+		return s.Draft(ctx)
+	}
+	return g.store.Snapshot(ctx)
+}
+
+// hand gives a batch to the store.
+func (g *Graph) hand(ctx context.Context, b *Batch) (Revision, func(context.Context) error, error) {
+	if s, ok := g.store.(Stager); ok {
+		return s.Stage(ctx, b)
+	}
+	revision, err := g.store.Apply(ctx, b)
+	return revision, func(context.Context) error { return nil }, err
 }
 
 // taken returns the claims that a revision took back.
-func (g *Graph) taken(ctx context.Context, snap Snapshot, revision Revision) ([]ID, error) {
+func (g *Graph) taken(ctx context.Context, revision Revision) ([]ID, error) {
+	snap, err := g.store.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer snap.Close()
 	var ids []ID
 	for c, err := range g.store.Changes(ctx, revision-1) {
 		if err != nil {

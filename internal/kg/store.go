@@ -111,6 +111,30 @@ type Store interface {
 	Close() error
 }
 
+// Stager is a Store whose writers need not wait for one another's turn at the
+// disk: while some batches are being forced to it, the next are worked out and
+// taken. Graph uses it where an engine offers it.
+//
+// Batches become durable in the order in which they were taken, and only what is
+// durable is seen by Snapshot, Changes and Ping. A crash may take back what was
+// staged and not yet durable: always the newest batches, never one without those
+// behind it.
+type Stager interface {
+	Store
+	// Draft opens the newest staged moment, for whoever works out the batch to
+	// stage next. Nothing may be told to others from it before the wait of a
+	// batch that was staged later, an empty one if need be, has returned nil.
+	Draft(ctx context.Context) (Snapshot, error)
+	// Stage is Apply up to the point where all that is left is to wait. The
+	// revision is that of the draft which holds the batch. Wait returns nil
+	// once the batch, and all that was staged before it, would survive a power
+	// cut; for a batch that changes nothing that is what it builds on. It may
+	// be called more than once, or never. Where it returns the context's error,
+	// the batch may become durable all the same; where it returns another, what
+	// became of the batch is known when the store is opened again.
+	Stage(ctx context.Context, b *Batch) (revision Revision, wait func(context.Context) error, err error)
+}
+
 // MaxBatch is the largest number of records in one batch.
 const MaxBatch = 20_000
 

@@ -22,6 +22,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(crashVariable); dir != "" {
 		writeUntilKilled(dir)
 	}
+	if dir := os.Getenv(syncVariable); dir != "" {
+		writeAndTell(dir)
+	}
 	goleak.VerifyTestMain(m)
 }
 

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"keiretsu/internal/kg"
@@ -187,5 +189,33 @@ func BenchmarkApplyOne(b *testing.B) {
 	for b.Loop() {
 		i++
 		apply(b, s, company(fmt.Sprintf("company-%06d", i)))
+	}
+}
+
+// BenchmarkWriters commits one record at a time, from one writer or several that
+// each wait for their own: what sharing a sync gains.
+func BenchmarkWriters(b *testing.B) {
+	for _, writers := range []int{1, 4, 16} {
+		b.Run(fmt.Sprint(writers), func(b *testing.B) {
+			s := openTest(b, b.TempDir())
+			began := s.Activity()
+			var next atomic.Int64
+			var wg sync.WaitGroup
+			for range writers {
+				wg.Go(func() {
+					for i := next.Add(1); i <= int64(b.N); i = next.Add(1) {
+						batch := &kg.Batch{At: noon, Put: []kg.Record{company(fmt.Sprintf("company-%06d", i))}}
+						if _, err := s.Apply(context.Background(), batch); err != nil {
+							b.Error(err)
+							return
+						}
+					}
+				})
+			}
+			wg.Wait()
+			got := s.Activity()
+			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "commits/s")
+			b.ReportMetric(float64(got.Commits-began.Commits)/float64(got.Groups-began.Groups), "commits/group")
+		})
 	}
 }

@@ -65,6 +65,14 @@ func (s *Store) Repair(ctx context.Context, o Checking) (Checked, error) {
 	case <-ctx.Done():
 		return Checked{}, wrap("repair", ctx.Err())
 	}
+	// What is looked at is what is durable: that is everything, once the last
+	// group is.
+	s.mu.Lock()
+	last := s.last
+	s.mu.Unlock()
+	if err := last.wait(ctx); err != nil {
+		return Checked{}, wrap("repair", err)
+	}
 	m := &mender{store: s}
 	checked, err := s.check(ctx, o, m)
 	if err == nil {
@@ -125,16 +133,18 @@ func (s *Store) amend(rows []row, h head) error {
 	if err := s.checkSpace(); err != nil {
 		return err
 	}
-	next := moment{h.revision, s.newest.timestamp + 1}
-	if err := s.commit(append(rows, h.row()), next.timestamp); err != nil {
-		return err
+	s.mu.Lock()
+	staged, broken := s.staged, s.broken
+	s.mu.Unlock()
+	if broken != nil {
+		return s.fail(broken)
+	}
+	next := moment{h.revision, staged.timestamp + 1}
+	if err := s.write(append(rows, h.row()), next.timestamp); err != nil {
+		return s.fail(err)
 	}
 	s.counts = h.counts
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.newest = next
-	s.discard()
-	return nil
+	return s.take(next).wait(context.Background())
 }
 
 // checker goes through all rows once by what the records ask for, and then

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
+	"sync"
 	"testing"
 
 	"keiretsu/internal/kg"
@@ -32,6 +33,45 @@ func writeUntilKilled(dir string) {
 	}
 	fmt.Fprintln(os.Stderr, err)
 	os.Exit(1)
+}
+
+// syncVariable, when set, makes of the test binary a program that writes to the
+// store in the folder it names, and says after every write that it is done.
+const syncVariable = "KEIRETSU_SYNC_FOLDER"
+
+const alone, writers, together = 30, 8, 25
+
+// writeAndTell writes with one writer, then with several at once.
+func writeAndTell(dir string) {
+	ctx := context.Background()
+	s, err := Open(ctx, Options{Dir: dir, Memory: leastMemory})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	write := func(id string) {
+		if _, err := s.Apply(ctx, &kg.Batch{At: noon, Put: []kg.Record{company(id)}}); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+	fmt.Println("open")
+	for i := range alone {
+		write(fmt.Sprintf("e%d", i))
+		fmt.Println("written")
+	}
+	began := s.Activity().Groups
+	var wg sync.WaitGroup
+	for w := range writers {
+		wg.Go(func() {
+			for i := range together {
+				write(fmt.Sprintf("e%d-%d", w, i))
+			}
+		})
+	}
+	wg.Wait()
+	fmt.Printf("groups=%d\n", s.Activity().Groups-began)
+	os.Exit(0)
 }
 
 // TestKilledProcessLosesNothing kills a writer in the middle of its work, again

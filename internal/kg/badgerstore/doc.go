@@ -48,7 +48,11 @@
 // reads at it before the head is there, and Open takes back what a crash left
 // behind the head, as a commit that makes no revision.
 //
-// There is one writer at a time. A snapshot is a revision and its timestamp;
+// There is one writer at a time, and one group of commits on its way to the disk:
+// what was written while the group before was being forced there. A commit is
+// staged when Badger has it, and durable when first Badger's log and then the
+// mark have been forced to the disk for its group; only the writer sees what is
+// merely staged (group.go, logs.go). A snapshot is a revision and its timestamp;
 // each of its calls reads through a transaction and an iterator of its own, for
 // neither may be shared. Badger drops what only older moments hold, up to the
 // oldest snapshot still open.
@@ -56,7 +60,7 @@
 // # The folder
 //
 //	LOCK     taken by the process that has the store open
-//	MARK     what the store must hold (mark.go), written after every commit
+//	MARK     what the store must hold (mark.go), written after every group of commits
 //	badger/  Badger's own files
 //
 // Badger repairs in silence: it cuts its log off at the first damaged byte,
@@ -76,6 +80,10 @@
 //     places things changes the rows, and so the format version.
 //   - A commit is on the disk, and then the mark beside Badger's folder says so,
 //     before a caller hears of it.
+//   - What a crash leaves of commits that nobody was told of is a beginning of
+//     them: each that is found has all before it. Pages of a log reach the disk in
+//     any order, so a commit in one piece is seen to be whole by its checksums
+//     and its number, and one in several pieces is forced there piece by piece.
 //   - A folder that holds less than its mark says, or in which a table, a log or
 //     the manifest is damaged, is refused before Badger may repair it.
 //
@@ -96,8 +104,9 @@
 //
 // # Where to start reading
 //
-// keys.go for the rows and rows.go for how a record becomes some; store.go for
-// writing; snapshot.go, relations.go and reader.go for reading; open.go,
-// inspect.go and mark.go for what is refused and why; backupfile.go, backup.go and
-// restore.go for backups; check.go for what is looked at.
+// keys.go for the rows and rows.go for how a record becomes some; group.go and
+// store.go for writing, logs.go for how it lasts; snapshot.go, relations.go and
+// reader.go for reading; open.go, inspect.go and mark.go for what is refused and
+// why; backupfile.go, backup.go and restore.go for backups; check.go for what is
+// looked at.
 package badgerstore

@@ -34,13 +34,30 @@ type findings struct {
 	// tables is the largest timestamp in the tables, 0 where there are none.
 	// Tables hold everything up to it, since memory is written out in order.
 	tables uint64
-	// logged are the timestamps committed in the logs, in order, each once.
-	logged []uint64
+	// logs are Badger's logs, oldest first.
+	logs []log
+}
+
+// log is what one of Badger's logs holds.
+type log struct {
+	name string
+	// commits are its transactions, in the order in which they were written.
+	commits []logged
+}
+
+// logged is a transaction in a log.
+type logged struct {
+	timestamp uint64
+	// start is where in the file it begins.
+	start int64
+	// torn reports that the value log does not have what it refers to.
+	torn bool
 }
 
 // inspect looks through Badger's folder and checks every table. What it cannot
-// read or what is not as it was written is an error.
-func inspect(ctx context.Context, dir string) (findings, error) {
+// read or what is not as it was written is an error. Commits up to the one that
+// was acknowledged last are known to be on the disk, value log and all.
+func inspect(ctx context.Context, dir string, acknowledged uint64) (findings, error) {
 	var f findings
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -67,26 +84,39 @@ func inspect(ctx context.Context, dir string) (findings, error) {
 	if f.tables, err = checkTables(ctx, dir, tables); err != nil {
 		return f, err
 	}
-	for _, name := range f.files {
-		if filepath.Ext(name) != ".mem" {
+	for _, name := range f.files { // in order of their names, and so of their numbers
+		if filepath.Ext(name) != logEnding {
 			continue
 		}
-		logged, err := readLog(filepath.Join(dir, name))
+		commits, err := readLog(filepath.Join(dir, name), acknowledged)
 		if err != nil {
 			return f, err
 		}
-		f.logged = append(f.logged, logged...)
+		f.logs = append(f.logs, log{name, commits})
 	}
-	slices.Sort(f.logged)
-	f.logged = slices.Compact(f.logged)
 	return f, nil
+}
+
+// timestamps returns those of the whole transactions in the logs, in order, each
+// once.
+func (f findings) timestamps() []uint64 {
+	var all []uint64
+	for _, log := range f.logs {
+		for _, c := range log.commits {
+			if !c.torn {
+				all = append(all, c.timestamp)
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // last returns the last commit up to which nothing is missing, 0 where there
 // is none.
 func (f findings) last() uint64 {
 	last := f.tables
-	for _, ts := range f.logged {
+	for _, ts := range f.timestamps() {
 		if ts == last+1 {
 			last = ts
 		}
@@ -94,10 +124,19 @@ func (f findings) last() uint64 {
 	return last
 }
 
-// gap reports that there is something behind the last whole commit.
-func (f findings) gap() bool {
-	n := len(f.logged)
-	return n > 0 && f.logged[n-1] > f.last()
+// loose counts the commits behind the last: those of a group that had not been
+// acknowledged when the power went, of which the disk has the later ones.
+func (f findings) loose() int {
+	last := f.last()
+	seen := make(map[uint64]bool)
+	for _, log := range f.logs {
+		for _, c := range log.commits {
+			if c.timestamp > last {
+				seen[c.timestamp] = true
+			}
+		}
+	}
+	return len(seen)
 }
 
 // check compares what was found with what the mark says must be there.
@@ -112,8 +151,6 @@ func (f findings) check(s standing) error {
 		return fmt.Errorf("there is data but no %s: the folder is damaged or only half copied; restore it from a backup", markName)
 	case f.last() < s.acknowledged:
 		return lost(s.acknowledged - f.last())
-	case f.gap():
-		return fmt.Errorf("its log is damaged: commit %d is missing; restore the folder from a backup", f.last()+1)
 	}
 	return nil
 }
@@ -234,13 +271,16 @@ func checkFooter(path string) error {
 // The form of Badger's logs, which are not read by any function that it exports.
 const (
 	logHeader    = 20
+	logPointer   = 1 << 1 // the value is in the value log
+	logInBatch   = 1 << 6
 	logEndsBatch = 1 << 7
 	logMaxHeader = 2 + 3*binary.MaxVarintLen64
 )
 
-// readLog returns the timestamps of the transactions that a log holds whole, up
-// to the first damaged byte: those that Badger would find.
-func readLog(path string) ([]uint64, error) {
+// readLog returns the transactions that a log holds whole, up to the first
+// damaged byte: those that Badger would find. Of those behind the acknowledged
+// one it also looks into the value log.
+func readLog(path string, acknowledged uint64) ([]logged, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -250,34 +290,91 @@ func readLog(path string) ([]uint64, error) {
 	if _, err := in.Discard(logHeader); err != nil {
 		return nil, nil
 	}
-	var committed []uint64
-	var entry []byte
-	for {
-		// The end of the log is a row of zeros, and so is the header there.
-		header, err := in.Peek(logMaxHeader)
-		if err != nil && err != io.EOF {
-			return nil, err
+	var commits []logged
+	var entry logEntry
+	var now logged // the transaction that is being read, 0 where there is none
+	for at := int64(logHeader); ; at += int64(len(entry.body)) + crc32.Size {
+		if ok, err := entry.read(in); err != nil || !ok {
+			return commits, err
 		}
-		size, key, value, ok := parseLogHeader(header)
-		if !ok {
-			return committed, nil
-		}
-		entry = slices.Grow(entry[:0], size+key+value+crc32.Size)[:size+key+value+crc32.Size]
-		if _, err := io.ReadFull(in, entry); err != nil {
-			return committed, nil
-		}
-		body, sum := entry[:size+key+value], entry[size+key+value:]
-		if crc32.Checksum(body, y.CastagnoliCrcTable) != binary.BigEndian.Uint32(sum) {
-			return committed, nil
-		}
-		if body[0]&logEndsBatch != 0 {
-			ts, err := strconv.ParseUint(string(body[size+key:]), 10, 64)
-			if err != nil {
-				return committed, nil
+		switch {
+		case entry.body[0]&logInBatch != 0:
+			ts := entry.timestamp()
+			if now.timestamp == 0 {
+				now = logged{timestamp: ts, start: at}
 			}
-			committed = append(committed, ts)
+			if ts == 0 || ts != now.timestamp {
+				return commits, nil
+			}
+			if entry.body[0]&logPointer != 0 && ts > acknowledged {
+				now.torn = now.torn || !valueIsThere(filepath.Dir(path), entry.value())
+			}
+		case entry.body[0]&logEndsBatch != 0:
+			ts, err := strconv.ParseUint(string(entry.value()), 10, 64)
+			if err != nil || ts != now.timestamp {
+				return commits, nil
+			}
+			commits = append(commits, now)
+			now = logged{}
+		case now.timestamp != 0:
+			return commits, nil
 		}
 	}
+}
+
+// logEntry is one entry of a log, without its checksum.
+type logEntry struct {
+	body      []byte
+	size, key int // of the header and the key in it
+}
+
+// read takes the next entry, if there is a whole one.
+func (e *logEntry) read(in *bufio.Reader) (ok bool, err error) {
+	// The end of the log is a row of zeros, and so is the header there.
+	header, err := in.Peek(logMaxHeader)
+	if err != nil && err != io.EOF {
+		return false, err
+	}
+	size, key, value, ok := parseLogHeader(header)
+	if !ok {
+		return false, nil
+	}
+	length := size + key + value
+	e.body = slices.Grow(e.body[:0], length+crc32.Size)[:length+crc32.Size]
+	if _, err := io.ReadFull(in, e.body); err != nil {
+		return false, nil //nolint:nilerr // the file is shorter than the entry says
+	}
+	sum := binary.BigEndian.Uint32(e.body[length:])
+	e.body, e.size, e.key = e.body[:length], size, key
+	return crc32.Checksum(e.body, y.CastagnoliCrcTable) == sum, nil
+}
+
+func (e *logEntry) value() []byte { return e.body[e.size+e.key:] }
+
+// timestamp returns that of the key, 0 where it has none.
+func (e *logEntry) timestamp() uint64 {
+	if e.key < 8 {
+		return 0
+	}
+	return y.ParseTs(e.body[e.size : e.size+e.key])
+}
+
+// valueIsThere reports that the value log has, whole, what a row of a log refers
+// to.
+func valueIsThere(dir string, pointer []byte) bool {
+	if len(pointer) != 12 {
+		return false
+	}
+	part := func(i int) uint32 { return binary.NativeEndian.Uint32(pointer[4*i:]) }
+	file, err := os.Open((&logs{dir: dir}).valuePath(uint64(part(0))))
+	if err != nil {
+		return false
+	}
+	defer file.Close()
+	var entry logEntry
+	length, at := int64(part(1)), int64(part(2))
+	whole, err := entry.read(bufio.NewReaderSize(io.NewSectionReader(file, at, length), 64<<10))
+	return err == nil && whole && int64(len(entry.body))+crc32.Size == length
 }
 
 // parseLogHeader returns the lengths of a log entry's header, key and value.

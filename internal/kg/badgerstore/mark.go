@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 )
 
 // mark is a small file beside Badger's that says what the store must hold. Badger
@@ -19,8 +20,8 @@ import (
 type mark struct {
 	file *os.File
 	standing
-	// synced counts how often the file was forced to the disk, for tests.
-	synced int
+	// synced counts how often the file was forced to the disk.
+	synced atomic.Uint64
 }
 
 // standing is what a mark says.
@@ -112,11 +113,11 @@ func (m *mark) write(next standing) error {
 	if _, err := m.file.WriteAt([]byte(place), int64(next.written%2)*markPlace); err != nil {
 		return err
 	}
-	if err := m.file.Sync(); err != nil {
+	if err := forceData(m.file); err != nil {
 		return err
 	}
 	m.standing = next
-	m.synced++
+	m.synced.Add(1)
 	return nil
 }
 

@@ -71,7 +71,7 @@ func badgerOptions(o Options) badger.Options {
 	return badger.DefaultOptions(filepath.Join(o.Dir, tablesDir)).
 		WithLogger(logger{o.Logger}).
 		WithMetricsEnabled(false).
-		WithSyncWrites(true).
+		WithSyncWrites(!forcesLogs).
 		WithDetectConflicts(false).
 		WithMemTableSize(min(memory/8, mostRows)).
 		WithNumMemtables(2).
@@ -112,8 +112,10 @@ func open(ctx context.Context, o Options, engine badger.Options) (*Store, error)
 		return nil, err
 	}
 	s := &Store{
-		dir: o.Dir, log: o.Logger, lock: lock, pieces: usualPieces, writing: make(chan struct{}, 1),
-		stopGC: func() {}, beforePart: func() error { return nil },
+		dir: o.Dir, log: o.Logger, lock: lock, pieces: usualPieces,
+		writing: make(chan struct{}, 1), wake: make(chan struct{}, 1), last: durable(),
+		stopGC: func() {}, stopForcing: func() {},
+		beforePart: func() error { return nil }, beforeForce: func() error { return nil },
 	}
 	if err := s.open(ctx, engine); err != nil {
 		// What is open by now is closed for the sake of the caller who may
@@ -141,14 +143,14 @@ func (s *Store) open(ctx context.Context, o badger.Options) error {
 	case standing.format > formatVersion:
 		return fmt.Errorf("it was written by a newer version of the program (format %d; this one reads up to %d)", standing.format, formatVersion)
 	}
-	found, err := inspect(ctx, o.Dir)
+	found, err := inspect(ctx, o.Dir, standing.acknowledged)
 	if err != nil {
 		return err
 	}
 	if err := found.check(standing); err != nil {
 		return err
 	}
-	if len(found.logged) > 0 {
+	if len(found.logs) > 0 {
 		// A log is read back into memory as a whole, and Badger ends the process
 		// where it does not fit.
 		o.MemTableSize = max(o.MemTableSize, standing.memory)
@@ -163,7 +165,16 @@ func (s *Store) open(ctx context.Context, o badger.Options) error {
 	if err := s.announce(o.MemTableSize); err != nil {
 		return plain("it cannot be written to", err)
 	}
+	if n := found.loose(); n > 0 {
+		s.log.Warn("what a crash left of commits that nobody was told of is taken away", "folder", s.dir, "commits", n)
+	}
+	if err := found.settle(o.Dir); err != nil {
+		return plain("it cannot be written to", err)
+	}
 	if s.db, err = openBadger(o); err != nil {
+		return err
+	}
+	if s.logs, err = openLogs(o.Dir); err != nil {
 		return err
 	}
 	if !standing.ready {
@@ -174,6 +185,7 @@ func (s *Store) open(ctx context.Context, o badger.Options) error {
 	if err := s.load(ctx); err != nil {
 		return err
 	}
+	s.startForcing()
 	s.startGC()
 	return nil
 }
@@ -209,6 +221,9 @@ func (s *Store) create() error {
 	if err := s.write([]row{who.row(), head{}.row()}, created); err != nil {
 		return err
 	}
+	if err := s.logs.force(); err != nil {
+		return err
+	}
 	next := s.mark.standing
 	next.ready, next.acknowledged = true, created
 	return s.mark.write(next)
@@ -238,8 +253,18 @@ func (s *Store) load(ctx context.Context) error {
 	case s.newest.timestamp < s.mark.acknowledged:
 		return lost(s.mark.acknowledged - s.newest.timestamp)
 	}
+	if err := s.undo(ctx, h); err != nil {
+		return err
+	}
+	if s.newest.timestamp > s.mark.acknowledged {
+		// Whoever reads it may rely on it from now on.
+		if err := s.mark.acknowledge(s.newest.timestamp); err != nil {
+			return plain("it cannot be written to", err)
+		}
+	}
+	s.staged = s.newest
 	s.db.SetDiscardTs(s.newest.timestamp)
-	return s.undo(ctx, h)
+	return nil
 }
 
 // undo takes back what a crash left of a batch that was written in several
@@ -272,12 +297,11 @@ func (s *Store) undo(ctx context.Context, h head) error {
 		rows = append(rows, row)
 	}
 	s.log.Warn("a batch that was cut short is taken back", "folder", s.dir, "revision", h.revision+1, "rows", len(rows))
-	if err := s.commit(append(rows, h.row()), last+1); err != nil {
+	if err := s.write(append(rows, h.row()), last+1); err != nil {
 		return err
 	}
 	s.newest.timestamp = last + 1
-	s.db.SetDiscardTs(s.newest.timestamp)
-	return nil
+	return s.logs.force()
 }
 
 // lost is the error of a store that holds less than was promised.
@@ -345,7 +369,7 @@ func (s *Store) startGC() {
 // collect rewrites value log files until none is worth it.
 func (s *Store) collect(ctx context.Context) {
 	for ctx.Err() == nil {
-		err := s.db.RunValueLogGC(0.5)
+		err := s.collectOne()
 		if errors.Is(err, badger.ErrNoRewrite) || errors.Is(err, badger.ErrRejected) {
 			return
 		}
@@ -354,6 +378,26 @@ func (s *Store) collect(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// collectOne rewrites one file of the value log. Badger removes the old file as
+// soon as nobody can be reading it; an iterator keeps it until the new one is on
+// the disk.
+func (s *Store) collectOne() error {
+	txn := s.db.NewTransactionAt(latest.timestamp, false)
+	reading := txn.NewIterator(badger.IteratorOptions{})
+	err := s.db.RunValueLogGC(0.5)
+	if err == nil {
+		err = errors.Join(s.logs.follow(), s.logs.forceValues(), s.logs.force())
+		if err != nil {
+			// The old file is needed when the store is opened again, so the
+			// iterator stays open.
+			return s.fail(err)
+		}
+	}
+	reading.Close()
+	txn.Discard()
+	return err
 }
 
 // folderLock keeps other processes out of a folder.

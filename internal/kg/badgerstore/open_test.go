@@ -329,11 +329,11 @@ func TestLogIsReadAsBadgerDoes(t *testing.T) {
 			t.Fatal(err)
 		}
 		remark(t, dir, func(s *standing) { s.acknowledged = 0 })
-		found, err := inspect(t.Context(), filepath.Join(dir, tablesDir))
+		found, err := inspect(t.Context(), filepath.Join(dir, tablesDir), 0)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(found.logged) == 0 {
+		if found.last() == 0 {
 			break // not even the creation of the store
 		}
 		s := openTest(t, dir)
@@ -347,29 +347,42 @@ func TestLogIsReadAsBadgerDoes(t *testing.T) {
 // TestDamageBetweenTwoLogs cuts the older of two logs off: what the newer one
 // holds does not hide the gap.
 func TestDamageBetweenTwoLogs(t *testing.T) {
+	at := func(timestamps ...uint64) log {
+		var l log
+		for _, ts := range timestamps {
+			l.commits = append(l.commits, logged{timestamp: ts})
+		}
+		return l
+	}
 	for _, c := range []struct {
 		name     string
 		findings findings
 		last     uint64
-		gap      bool
+		loose    int
 	}{
-		{"nothing", findings{}, 0, false},
-		{"tables", findings{tables: 41}, 41, false},
-		{"logs", findings{logged: []uint64{1, 2, 3}}, 3, false},
-		{"tables and logs", findings{tables: 3, logged: []uint64{2, 3, 4, 5}}, 5, false},
-		{"a log already in the tables", findings{tables: 9, logged: []uint64{2, 3}}, 9, false},
-		{"a gap in the logs", findings{tables: 3, logged: []uint64{4, 6, 7}}, 4, true},
-		{"a gap behind the tables", findings{tables: 3, logged: []uint64{5}}, 3, true},
+		{"nothing", findings{}, 0, 0},
+		{"tables", findings{tables: 41}, 41, 0},
+		{"a log", findings{logs: []log{at(1, 2, 3)}}, 3, 0},
+		{"two logs", findings{logs: []log{at(1, 2), at(3)}}, 3, 0},
+		{"a commit in two logs", findings{logs: []log{at(1, 2), at(2, 3)}}, 3, 0},
+		{"tables and logs", findings{tables: 3, logs: []log{at(2, 3), at(4, 5)}}, 5, 0},
+		{"a log already in the tables", findings{tables: 9, logs: []log{at(2, 3)}}, 9, 0},
+		{"a gap in the logs", findings{tables: 3, logs: []log{at(4), at(6, 7)}}, 4, 2},
+		{"a gap behind the tables", findings{tables: 3, logs: []log{at(5)}}, 3, 1},
+		{"a commit without its values", findings{logs: []log{{commits: []logged{{timestamp: 1}, {timestamp: 2, torn: true}}}, at(3)}}, 1, 2},
 	} {
 		c.findings.manifest = true
 		if got := c.findings.last(); got != c.last {
 			t.Errorf("%s: last commit %d, want %d", c.name, got, c.last)
 		}
-		if got := c.findings.gap(); got != c.gap {
-			t.Errorf("%s: gap %t, want %t", c.name, got, c.gap)
+		if got := c.findings.loose(); got != c.loose {
+			t.Errorf("%s: %d commits behind a gap, want %d", c.name, got, c.loose)
 		}
-		if err := c.findings.check(standing{ready: true, written: 1}); (err != nil) != c.gap {
-			t.Errorf("%s: %v", c.name, err)
+		for acknowledged := range c.last + 2 {
+			err := c.findings.check(standing{ready: true, written: 1, acknowledged: acknowledged})
+			if refused := err != nil; refused != (acknowledged > c.last) {
+				t.Errorf("%s: with commit %d acknowledged: %v", c.name, acknowledged, err)
+			}
 		}
 	}
 }
@@ -434,24 +447,6 @@ func TestMarkSurvivesATornWrite(t *testing.T) {
 	}
 	if err := m.close(); err != nil {
 		t.Fatal(err)
-	}
-}
-
-// TestEveryCommitIsSynced: a kill would not show it, since the system keeps what
-// a process wrote.
-func TestEveryCommitIsSynced(t *testing.T) {
-	s := openTest(t, t.TempDir())
-	if !s.db.Opts().SyncWrites {
-		t.Error("Badger does not sync what it writes")
-	}
-	before := s.mark.synced
-	fill(t, s)
-	if n := s.mark.synced - before; n != 40 {
-		t.Errorf("the mark was synced %d times for 40 batches", n)
-	}
-	apply(t, s, company("e0"))
-	if n := s.mark.synced - before; n != 40 {
-		t.Errorf("the mark was synced for a batch that changes nothing")
 	}
 }
 

@@ -8,12 +8,11 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
-	"maps"
 	"math"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -31,27 +30,40 @@ type Store struct {
 	// needed is the space that must be free on the disk before anything is written.
 	needed uint64
 
+	logs *logs
+
 	// writing holds the right to write; whoever waits for it can give up.
 	writing chan struct{}
-	// broken is why nothing can be written any more, guarded by writing.
-	broken error
-	// counts belong to the newest revision, guarded by writing.
+	// counts belong to the newest staged revision, guarded by writing.
 	counts map[kg.RecordKind]int64
 
-	// mu guards the newest moment and the moments that snapshots hold.
-	mu     sync.Mutex
-	newest moment
-	pins   []pin
+	// mu guards what follows up to wake.
+	mu sync.Mutex
+	// newest is the newest durable moment, staged the newest of all.
+	newest, staged moment
+	// pins are the moments that snapshots hold, in order.
+	pins []pin
+	// broken is why nothing can be written any more.
+	broken error
+	// pending is the group that is forced to the disk next, nil where nothing
+	// waits for that; last is the newest group there has been.
+	pending, last *group
+	commits       uint64
+	groups        uint64
+	forcing       time.Duration
+	// wake holds a word for every pending group.
+	wake chan struct{}
 
-	pieces pieces
-	stopGC func()
-	// beforePart is called before every transaction; tests let it fail.
-	beforePart func() error
+	pieces              pieces
+	stopGC, stopForcing func()
+	// beforePart is called before every transaction and beforeForce before every
+	// group is forced to the disk; tests let them fail or wait.
+	beforePart, beforeForce func() error
 	// work counts what is read outside snapshots.
 	work work
 }
 
-var _ kg.Store = (*Store)(nil)
+var _ kg.Stager = (*Store)(nil)
 
 // moment is a revision, and the engine's timestamp at which it is read. The
 // store is created at timestamp 1 and every commit takes the next, so that a
@@ -82,139 +94,99 @@ func (s *Store) reader(ctx context.Context, m moment, w *work) *reader {
 	return &reader{ctx: ctx, txn: s.db.NewTransactionAt(m.timestamp, false), work: w, pieces: s.pieces}
 }
 
-// Snapshot opens the newest committed moment.
+// Snapshot opens the newest durable moment.
 func (s *Store) Snapshot(ctx context.Context) (kg.Snapshot, error) {
+	return s.openMoment(ctx, "snapshot", &s.newest)
+}
+
+// Draft opens the newest staged moment.
+func (s *Store) Draft(ctx context.Context) (kg.Snapshot, error) {
+	return s.openMoment(ctx, "draft", &s.staged)
+}
+
+// openMoment opens the moment that stands there.
+func (s *Store) openMoment(ctx context.Context, operation string, which *moment) (kg.Snapshot, error) {
 	if err := s.gate.enter(ctx); err != nil {
-		return nil, wrap("snapshot", err)
+		return nil, wrap(operation, err)
 	}
 	defer s.gate.inside.Done()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if n := len(s.pins); n > 0 && s.pins[n-1].moment == s.newest {
-		s.pins[n-1].snapshots++
-	} else {
-		s.pins = append(s.pins, pin{s.newest, 1})
+	i, found := s.pinOf(*which)
+	if !found {
+		s.pins = slices.Insert(s.pins, i, pin{moment: *which})
 	}
-	return &snapshot{store: s, moment: s.newest}, nil
+	s.pins[i].snapshots++
+	return &snapshot{store: s, moment: *which}, nil
+}
+
+// pinOf returns where the pin of the moment is, or would be.
+func (s *Store) pinOf(m moment) (i int, found bool) {
+	return slices.BinarySearchFunc(s.pins, m, func(p pin, m moment) int { return cmp.Compare(p.timestamp, m.timestamp) })
 }
 
 // unpin notes that a snapshot has been closed.
 func (s *Store) unpin(m moment) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	i, _ := slices.BinarySearchFunc(s.pins, m, func(p pin, m moment) int { return cmp.Compare(p.timestamp, m.timestamp) })
+	i, _ := s.pinOf(m)
 	s.pins[i].snapshots--
 	s.discard()
 }
 
-// discard lets the engine drop what only revisions hold that nobody can read
-// any more. The caller holds mu.
+// discard lets the engine drop what only moments hold that nobody can read any
+// more. The caller holds mu.
 func (s *Store) discard() {
+	oldest := s.newest.timestamp
 	open := slices.IndexFunc(s.pins, func(p pin) bool { return p.snapshots > 0 })
-	oldest := s.newest
 	if open < 0 {
 		open = len(s.pins)
 	} else {
-		oldest = s.pins[open].moment
+		oldest = min(oldest, s.pins[open].timestamp)
 	}
 	s.pins = slices.Delete(s.pins, 0, open)
-	s.db.SetDiscardTs(oldest.timestamp)
-}
-
-// Apply commits the batch.
-func (s *Store) Apply(ctx context.Context, b *kg.Batch) (kg.Revision, error) {
-	operation := fmt.Sprintf("apply batch of %d", len(b.Put)+len(b.Delete))
-	if err := s.gate.enter(ctx); err != nil {
-		return 0, wrap(operation, err)
-	}
-	defer s.gate.inside.Done()
-	if err := b.Check(); err != nil {
-		return 0, wrap(operation, err)
-	}
-	select {
-	case s.writing <- struct{}{}:
-		defer func() { <-s.writing }()
-	case <-ctx.Done():
-		return 0, wrap(operation, ctx.Err())
-	}
-	revision, err := s.apply(ctx, b)
-	return revision, wrap(operation, err)
-}
-
-// apply commits the batch; the caller holds the right to write.
-func (s *Store) apply(ctx context.Context, b *kg.Batch) (kg.Revision, error) {
-	if s.broken != nil {
-		return 0, fmt.Errorf("%w until the store is opened again, since a write failed: %w", kg.ErrUnavailable, s.broken)
-	}
-	// Only a writer moves newest, and this is the writer.
-	r := s.reader(ctx, s.newest, &s.work)
-	defer r.close()
-	w := &writer{reader: r, counts: maps.Clone(s.counts)}
-	for _, record := range b.Put {
-		if err := w.put(record); err != nil {
-			return 0, err
-		}
-	}
-	for _, id := range b.Delete {
-		if err := w.delete(id); err != nil {
-			return 0, err
-		}
-	}
-	if len(w.touched) == 0 {
-		return s.newest.revision, nil
-	}
-	next := moment{s.newest.revision + 1, s.newest.timestamp + 1}
-	slices.SortFunc(w.touched, func(a, b kg.Touch) int { return strings.Compare(string(a.ID), string(b.ID)) })
-	w.finish(head{next.revision, w.counts}, &kg.Change{Revision: next.revision, At: b.At, By: b.By, Touched: w.touched})
-	if err := checkSizes(w.rows); err != nil {
-		return 0, err
-	}
-	if err := s.checkSpace(); err != nil {
-		return 0, err
-	}
-	if err := ctx.Err(); err != nil {
-		return 0, err
-	}
-	if err := s.commit(w.rows, next.timestamp); err != nil {
-		return 0, err
-	}
-	s.counts = w.counts
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.newest = next
-	s.discard()
-	return next.revision, nil
-}
-
-// commit makes the rows last at the timestamp, and notes that they do. Where
-// that fails half-way it is not known what a restart will find, and whatever
-// came next would be mixed with it; so the store then takes no more writes.
-func (s *Store) commit(rows []row, timestamp uint64) error {
-	err := s.write(rows, timestamp)
-	if err == nil {
-		err = s.mark.acknowledge(timestamp)
-	}
-	if err != nil {
-		s.broken = err
-		return fmt.Errorf("%w: %w", kg.ErrUnavailable, err)
-	}
-	return nil
+	s.db.SetDiscardTs(oldest)
 }
 
 // write commits the rows, of which the last is the head, at the timestamp.
 // Badger takes a seventh of its memory in one transaction; more rows take
 // several. Nobody reads at the timestamp before all are written, and after a
 // crash in between the head is that of the revision before (undo).
+//
+// Whatever takes more than one page of one log to write may reach the disk in any
+// order. A commit that is one transaction in one log is seen to be whole; one of
+// several transactions, or with values in the value log, is forced to the disk
+// piece by piece, so that what comes later never lasts without it.
 func (s *Store) write(rows []row, timestamp uint64) error {
+	values := slices.ContainsFunc(rows, func(r row) bool { return int64(len(r.value)) >= s.db.Opts().ValueThreshold })
 	txn := s.db.NewTransactionAt(timestamp, true)
 	defer func() { txn.Discard() }()
+	parts := 0
+	commit := func() error {
+		if err := s.beforePart(); err != nil {
+			return err
+		}
+		if err := txn.CommitAt(timestamp, nil); err != nil {
+			return err
+		}
+		parts++
+		return s.logs.follow()
+	}
+	force := func() error {
+		if values {
+			if err := s.logs.forceValues(); err != nil {
+				return err
+			}
+		}
+		return s.logs.force()
+	}
 	for _, row := range rows {
 		err := row.into(txn)
 		if errors.Is(err, badger.ErrTxnTooBig) {
-			if err := s.beforePart(); err != nil {
-				return err
+			if err = commit(); err == nil {
+				err = force()
 			}
-			if err = txn.CommitAt(timestamp, nil); err == nil {
+			if err == nil {
 				txn = s.db.NewTransactionAt(timestamp, true)
 				err = row.into(txn)
 			}
@@ -223,10 +195,10 @@ func (s *Store) write(rows []row, timestamp uint64) error {
 			return err
 		}
 	}
-	if err := s.beforePart(); err != nil {
+	if err := commit(); err != nil || parts == 1 && !values {
 		return err
 	}
-	return txn.CommitAt(timestamp, nil)
+	return force()
 }
 
 // into writes the row, or takes it away where it has no value.
@@ -450,18 +422,22 @@ func (s *Store) Ping(ctx context.Context) error {
 		return wrap("ping", err)
 	}
 	defer s.gate.inside.Done()
-	r := s.reader(ctx, latest, &s.work)
+	s.mu.Lock()
+	newest := s.newest
+	s.mu.Unlock()
+	r := s.reader(ctx, newest, &s.work)
 	defer r.close()
 	_, err := r.head()
 	return wrap("ping", err)
 }
 
-// Close waits for calls to end, then releases the folder. A second call
-// returns ErrClosed.
+// Close waits for calls to end and for what they have staged, then releases the
+// folder. A second call returns ErrClosed.
 func (s *Store) Close() error {
 	if err := s.gate.close(); err != nil {
 		return wrap("close", err)
 	}
+	s.stopForcing()
 	s.stopGC()
 	return wrap("close", errors.Join(s.db.Close(), s.mark.close(), s.lock.release()))
 }

@@ -16,14 +16,19 @@ import (
 // NewModel returns an empty store in memory that keeps the port's contract in
 // the plainest way: every revision is a map of its own, every question looks at
 // all records and sorts what it found.
-func NewModel() kg.Store { return &model{now: newMoment(0, nil)} }
+func NewModel() kg.Stager {
+	empty := newMoment(0, nil)
+	return &model{now: empty, shown: empty}
+}
 
 type model struct {
 	gate gate
 
-	mu      sync.Mutex
-	now     *moment
-	changes []kg.Change
+	mu sync.Mutex
+	// now is the newest moment, of which snapshots see no more than shown. The
+	// two differ while batches are staged for which nobody has waited.
+	now, shown *moment
+	changes    []kg.Change
 }
 
 // moment is the state of one revision. It is never changed.
@@ -91,7 +96,11 @@ func (m *moment) isEntity(id kg.ID) bool {
 	return ok
 }
 
-func (m *model) Snapshot(ctx context.Context) (kg.Snapshot, error) {
+func (m *model) Snapshot(ctx context.Context) (kg.Snapshot, error) { return m.open(ctx, &m.shown) }
+
+func (m *model) Draft(ctx context.Context) (kg.Snapshot, error) { return m.open(ctx, &m.now) }
+
+func (m *model) open(ctx context.Context, which **moment) (kg.Snapshot, error) {
 	leave, err := m.gate.enter(ctx)
 	if err != nil {
 		return nil, err
@@ -99,20 +108,43 @@ func (m *model) Snapshot(ctx context.Context) (kg.Snapshot, error) {
 	defer leave()
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return &snapshot{store: &m.gate, moment: m.now}, nil
+	return &snapshot{store: &m.gate, moment: *which}, nil
 }
 
 func (m *model) Apply(ctx context.Context, b *kg.Batch) (kg.Revision, error) {
+	revision, wait, err := m.Stage(ctx, b)
+	if err == nil {
+		err = wait(ctx)
+	}
+	return revision, err
+}
+
+// Stage makes a moment of the batch, which is shown once somebody waits for it
+// or for a later one.
+func (m *model) Stage(ctx context.Context, b *kg.Batch) (kg.Revision, func(context.Context) error, error) {
 	leave, err := m.gate.enter(ctx)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	defer leave()
 	if err := b.Check(); err != nil {
-		return 0, fmt.Errorf("kgtest: apply: %w", err)
+		return 0, nil, fmt.Errorf("kgtest: apply: %w", err)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	staged := m.stage(b)
+	return staged.revision, func(ctx context.Context) error {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if staged.revision > m.shown.revision {
+			m.shown = staged
+		}
+		return nil
+	}, nil
+}
+
+// stage returns the moment that holds the batch; the caller holds mu.
+func (m *model) stage(b *kg.Batch) *moment {
 	records := maps.Clone(m.now.records)
 	if records == nil {
 		records = make(map[kg.ID]kg.Record)
@@ -133,17 +165,17 @@ func (m *model) Apply(ctx context.Context, b *kg.Batch) (kg.Revision, error) {
 		}
 	}
 	if len(touched) == 0 {
-		return m.now.revision, nil
+		return m.now
 	}
 	slices.SortFunc(touched, func(a, b kg.Touch) int { return strings.Compare(string(a.ID), string(b.ID)) })
 	m.now = newMoment(m.now.revision+1, records)
 	m.changes = append(m.changes, kg.Change{Revision: m.now.revision, At: b.At, By: b.By, Touched: touched})
-	return m.now.revision, nil
+	return m.now
 }
 
 func (m *model) Changes(ctx context.Context, after kg.Revision) iter.Seq2[kg.Change, error] {
 	m.mu.Lock()
-	changes := m.changes
+	changes := m.changes[:m.shown.revision]
 	m.mu.Unlock()
 	return sequence(ctx, m.gate.enter, func() []kg.Change {
 		return slices.DeleteFunc(slices.Clone(changes), func(c kg.Change) bool { return c.Revision <= after })

@@ -206,6 +206,32 @@ func applying(f func(s kg.Store, b *kg.Batch) (kg.Revision, error)) func() kg.St
 	}
 }
 
+// stagingMutant is the model with something broken about staging.
+type stagingMutant struct {
+	kg.Stager
+	draft func(s kg.Stager) (kg.Snapshot, error)
+	stage func(s kg.Stager, b *kg.Batch) (kg.Revision, func(context.Context) error, error)
+}
+
+func (m *stagingMutant) Draft(ctx context.Context) (kg.Snapshot, error) {
+	if m.draft != nil {
+		return m.draft(m.Stager)
+	}
+	return m.Stager.Draft(ctx)
+}
+
+func (m *stagingMutant) Stage(ctx context.Context, b *kg.Batch) (kg.Revision, func(context.Context) error, error) {
+	if m.stage != nil {
+		return m.stage(m.Stager, b)
+	}
+	return m.Stager.Stage(ctx, b)
+}
+
+// taking returns the maker of a mutant that stages batches its own way.
+func taking(f func(s kg.Stager, b *kg.Batch) (kg.Revision, func(context.Context) error, error)) func() kg.Store {
+	return func() kg.Store { return &stagingMutant{Stager: NewModel(), stage: f} }
+}
+
 func changing(f func(c []kg.Change) []kg.Change) func() kg.Store {
 	return func() kg.Store { return &mutant{Store: NewModel(), changes: f} }
 }
@@ -409,6 +435,27 @@ var mutants = []struct {
 			return 0, err
 		}
 		return s.Apply(context.Background(), &kg.Batch{At: b.At, Put: b.Put})
+	})},
+	{name: "drafts from what is durable", topic: "Stage", blind: true, open: func() kg.Store {
+		return &stagingMutant{Stager: NewModel(), draft: func(s kg.Stager) (kg.Snapshot, error) { return s.Snapshot(context.Background()) }}
+	}},
+	{name: "tells before it is durable", topic: "Stage", blind: true, open: taking(func(s kg.Stager, b *kg.Batch) (kg.Revision, func(context.Context) error, error) {
+		revision, _, err := s.Stage(context.Background(), b)
+		return revision, func(context.Context) error { return nil }, err
+	})},
+	{name: "waits for nothing where nothing changes", topic: "Stage", blind: true, open: taking(func(s kg.Stager, b *kg.Batch) (kg.Revision, func(context.Context) error, error) {
+		d, err := s.Draft(context.Background())
+		if err != nil {
+			return 0, nil, err
+		}
+		revision, wait, err := s.Stage(context.Background(), b)
+		if revision == d.Revision() {
+			wait = func(context.Context) error { return nil }
+		}
+		return revision, wait, err
+	})},
+	{name: "stages after the context has ended", topic: "Stage", blind: true, open: taking(func(s kg.Stager, b *kg.Batch) (kg.Revision, func(context.Context) error, error) {
+		return s.Stage(context.Background(), b)
 	})},
 	{name: "leaves out the newest change", topic: "Changes", open: changing(func(c []kg.Change) []kg.Change { return c[:max(0, len(c)-1)] })},
 	{name: "turns changes round", topic: "Changes", open: changing(func(c []kg.Change) []kg.Change { slices.Reverse(c); return c })},

@@ -46,6 +46,7 @@ type behaviour struct {
 
 var contract = []topic{
 	{"Apply", applyBehaviours},
+	{"Stage", stageBehaviours},
 	{"Changes", changesBehaviours},
 	{"Get", getBehaviours},
 	{"Find", findBehaviours},

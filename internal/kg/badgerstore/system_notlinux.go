@@ -1,0 +1,12 @@
+//go:build !linux
+
+package badgerstore
+
+import "os"
+
+// forcesLogs is false where a file can be forced to the disk without what was
+// written to it through memory that somebody else has mapped. Badger then does
+// it with every transaction.
+const forcesLogs = false
+
+func forceData(f *os.File) error { return f.Sync() }
