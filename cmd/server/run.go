@@ -136,9 +136,10 @@ func (c *serve) Run(ctx context.Context, m *Main, f *folder) (err error) {
 	return srv.Serve(ctx, listener)
 }
 
-// knownName names who sent a request, "" for somebody unknown.
+// knownName names who sent a request, "" for somebody unknown or without any
+// scope here.
 func knownName(ctx context.Context) string {
-	if p := auth.PrincipalFrom(ctx); !p.IsAnonymous() {
+	if p := auth.PrincipalFrom(ctx); p.May(auth.ScopeRead) == nil {
 		return p.Name
 	}
 	return ""
