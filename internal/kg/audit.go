@@ -49,7 +49,7 @@ func Audit(ctx context.Context, snap Snapshot, found func(Flaw) error) error {
 func (g *Graph) Repair(ctx context.Context, found func(Flaw) error) (repaired int, err error) {
 	g.writing.Lock()
 	defer g.writing.Unlock()
-	snap, err := g.store.Snapshot(ctx)
+	snap, err := g.draft(ctx)
 	if err != nil {
 		return 0, err
 	}

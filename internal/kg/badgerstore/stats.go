@@ -87,14 +87,11 @@ func (s *Store) Stats(ctx context.Context) (Stats, error) {
 // Writable returns nil if a write would be taken at present, else an
 // ErrUnavailable that says why not.
 func (s *Store) Writable() error {
-	select {
-	case s.writing <- struct{}{}:
-		broken := s.broken
-		<-s.writing
-		if broken != nil {
-			return wrap("write", errors.Join(kg.ErrUnavailable, broken))
-		}
-	default: // somebody is writing
+	s.mu.Lock()
+	broken := s.broken
+	s.mu.Unlock()
+	if broken != nil {
+		return wrap("write", errors.Join(kg.ErrUnavailable, broken))
 	}
 	return wrap("write", s.checkSpace())
 }
