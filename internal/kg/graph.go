@@ -220,6 +220,9 @@ type application struct {
 	// leaving the entities that go with them.
 	retracted map[ID]*Claim
 	leaving   map[ID]bool
+	// named are the families of which the write speaks, also where it finds
+	// that there is nothing to do.
+	named map[string]bool
 
 	// puts and gone are what changes. What is in both is put: another record
 	// has taken the place of one that is gone.
@@ -234,7 +237,7 @@ func newApplication(snap Snapshot, w Write, at time.Time) *application {
 	return &application{
 		snap: snap, write: w, at: at, revision: snap.Revision() + 1,
 		puts: make(map[ID]Record), gone: make(map[ID]bool), kinds: make(map[ID]EntityKind), touchedMetrics: make(map[ID]map[string]bool),
-		retracted: make(map[ID]*Claim), leaving: make(map[ID]bool),
+		retracted: make(map[ID]*Claim), leaving: make(map[ID]bool), named: make(map[string]bool),
 	}
 }
 
@@ -307,6 +310,7 @@ func (a *application) prepare(ctx context.Context) error {
 	}
 	a.learnKinds(claims, at, bad)
 	for i, c := range claims {
+		a.named[c.Family()] = true
 		old, _ := a.known[c.ID].(*Claim)
 		if old != nil && old.Live() {
 			a.applied.Known++
@@ -563,19 +567,30 @@ func (a *application) materialise(ctx context.Context) error {
 			}
 		}
 	}
-	direct := maps.Clone(families)
+	// What the write would take back may be gone by now, and that is a change.
+	watched := make(map[string]bool)
+	if a.write.Since != nil {
+		maps.Copy(watched, a.named)
+	}
 	if err := a.readCompanies(ctx, touched, companies, families); err != nil {
 		return err
 	}
-	order := slices.Sorted(maps.Keys(families))
+	read := maps.Clone(watched)
+	for family := range families {
+		read[family] = true
+	}
+	order := slices.Sorted(maps.Keys(read))
 	var newer []Entry
 	for c, err := range a.snap.Claims(ctx, order) {
 		if err != nil {
 			return err
 		}
 		family := c.Family()
-		if _, ok := direct[family]; ok && a.write.Since != nil {
+		if watched[family] {
 			newer = append(newer, entriesAfter(c, *a.write.Since)...)
+		}
+		if _, ok := families[family]; !ok {
+			continue
 		}
 		if own := a.retracted[c.ID]; own != nil {
 			c = own

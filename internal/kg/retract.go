@@ -27,7 +27,7 @@ func (a *application) retract(ctx context.Context, fresh []*Claim, bad *Rejectio
 	keys := make(map[string]bool)
 	for _, r := range meant {
 		if r != nil {
-			keys[retractedFamily(r)] = true
+			keys[retractedFamily(r)], a.named[retractedFamily(r)] = true, true
 		}
 	}
 	families := make(map[string][]*Claim)

@@ -316,6 +316,38 @@ func TestAWriteRestsOnARevision(t *testing.T) {
 	mentioned(t, problems(t, g, since(3, source)), "changed since revision 3")
 }
 
+// Two people correct one mistake, each in words of their own, and say the same
+// thing for the first time. The second finds nothing left to do with what has
+// changed, and must be told all the same.
+func TestAWriteRestsOnWhatIsDoneAlready(t *testing.T) {
+	first := kg.Revision(1)
+	for name, w := range map[string]func(deal kg.ID) kg.Write{
+		"taking back": retract,
+		"correcting": func(deal kg.ID) kg.Write {
+			w := retract(deal)
+			w.Claims = []*kg.Claim{said("5", &kg.NameStatement{Entity: "bolt", Text: "Bolt Ltd", Kind: kg.NameAlias})}
+			return w
+		},
+		"recording": func(kg.ID) kg.Write {
+			return kg.Write{Claims: []*kg.Claim{said("7", acquired("bolt", "acme", "2020"))}}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g, _ := newGraph(t)
+			apply(t, g, basics())
+			deal := dealOf(t, g)
+			apply(t, g, retract(deal))
+			apply(t, g, kg.Write{Claims: []*kg.Claim{said("7", acquired("bolt", "acme", "2020"))}})
+			stale := w(deal)
+			stale.Since = &first
+			mentioned(t, problems(t, g, stale), "changed since revision 1")
+			now := view(t, g).Revision()
+			stale.Since = &now
+			apply(t, g, stale)
+		})
+	}
+}
+
 // A source keeps what it was described as.
 func TestASourceIsDescribedAnew(t *testing.T) {
 	a := newAnnals(t, kg.Options{})
