@@ -37,9 +37,11 @@ type limitFlags struct {
 	ReadingTimeout time.Duration `default:"5s" placeholder:"DURATION" help:"Longest that it may take to read an answer, on top of --request-timeout. Default ${default}, environment KEIRETSU_READING_TIMEOUT."`
 	IdleTimeout    time.Duration `default:"60s" placeholder:"DURATION" help:"Longest that a connection may wait for its next request. Default ${default}, environment KEIRETSU_IDLE_TIMEOUT."`
 
+	DrainTimeout time.Duration `default:"7s" placeholder:"DURATION" help:"Longest that requests under way may take to finish when the server is told to stop; it has ended two seconds later. Default ${default}, environment KEIRETSU_DRAIN_TIMEOUT."`
+
 	InFlight          int           `default:"32" placeholder:"N" help:"GraphQL requests worked on at a time. Default ${default}, environment KEIRETSU_IN_FLIGHT."`
 	Queued            int           `default:"256" placeholder:"N" help:"Requests that may wait for that; further ones are UNAVAILABLE at once. Default ${default}, environment KEIRETSU_QUEUED."`
-	QueueTimeout      time.Duration `default:"2s" placeholder:"DURATION" help:"Longest that they wait. Default ${default}, environment KEIRETSU_QUEUE_TIMEOUT."`
+	QueueTimeout      time.Duration `default:"5s" placeholder:"DURATION" help:"Longest that they wait. Default ${default}, environment KEIRETSU_QUEUE_TIMEOUT."`
 	LargeCost         int           `default:"5000" placeholder:"N" help:"Estimated values above which a request is a large one. Default ${default}, environment KEIRETSU_LARGE_COST."`
 	LargeInFlight     int           `default:"0" placeholder:"N" help:"Large requests worked on at a time, so that they leave room for small ones. 0 means as many as there are processors. Default ${default}, environment KEIRETSU_LARGE_IN_FLIGHT."`
 	ClientRate        float64       `default:"0" placeholder:"N" help:"Requests a second that one client, known by its token or else by its address, may send in the long run; more are RATE_LIMITED. 0 means 100 for other machines and no bound for this one, -1 no bound. Default ${default}, environment KEIRETSU_CLIENT_RATE."`
@@ -60,7 +62,7 @@ func (f *limitFlags) Validate() error {
 		"max-input-values": int64(f.MaxInputValues), "max-cost": int64(f.MaxCost), "max-answer-values": int64(f.MaxAnswerValues),
 		"max-answer-bytes": int64(f.MaxAnswerBytes), "in-flight": int64(f.InFlight), "queued": int64(f.Queued), "connections": int64(f.Connections),
 		"request-timeout": int64(f.RequestTimeout), "header-timeout": int64(f.HeaderTimeout), "body-timeout": int64(f.BodyTimeout),
-		"reading-timeout": int64(f.ReadingTimeout), "idle-timeout": int64(f.IdleTimeout), "queue-timeout": int64(f.QueueTimeout),
+		"reading-timeout": int64(f.ReadingTimeout), "idle-timeout": int64(f.IdleTimeout), "queue-timeout": int64(f.QueueTimeout), "drain-timeout": int64(f.DrainTimeout),
 		"large-cost": int64(f.LargeCost),
 	} {
 		if n < 1 {

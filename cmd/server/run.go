@@ -110,6 +110,7 @@ func (c *serve) Run(ctx context.Context, m *Main, f *folder) (err error) {
 		Logger:        log,
 		Limits:        c.limits(),
 		Traffic:       c.traffic(),
+		DrainTimeout:  c.DrainTimeout,
 		Introspection: server.Introspection(c.Introspection),
 		Documents:     documents,
 		DocumentsOnly: c.DocumentsOnly,

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -99,4 +100,39 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 		})
 	}
 	p.stop(t)
+}
+
+// TestStopsWhateverClientsDo tells the real program to stop while clients are in
+// the middle of a header, of a body, of reading, or do nothing.
+func TestStopsWhateverClientsDo(t *testing.T) {
+	p, process := spawn(t, binary(t), "--addr", "127.0.0.1:0", "--data", t.TempDir(), "--drain-timeout=300ms")
+	p.ready(t)
+	for name, begun := range map[string]string{
+		"header": "GET /graphql?query={conflicts{id}} HTTP/1.1\r\nX-Header: a",
+		"body":   "POST /graphql HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n{",
+		"reader": strings.Repeat("GET /schema.graphql HTTP/1.1\r\nHost: a\r\n\r\n", 400),
+		"idle":   "GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n",
+		"silent": "",
+	} {
+		conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		if _, err := io.WriteString(conn, begun); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+	}
+	acquired(t, p, "2014") // the others have arrived by now
+	began := time.Now()
+	if err := process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if code := p.ended(t); code != 0 {
+		t.Errorf("exit code %d, want 0:\n%s", code, &p.stderr)
+	}
+	t.Logf("ended within %s", time.Since(began))
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("ended after %s, want 10 s", took)
+	}
 }

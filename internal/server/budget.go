@@ -7,13 +7,16 @@ import (
 	"sync/atomic"
 
 	"github.com/99designs/gqlgen/graphql"
+	"github.com/vektah/gqlparser/v2/ast"
 	"github.com/vektah/gqlparser/v2/gqlerror"
 )
 
 // answerLimit bounds what one answer holds while it is made, whatever was
 // estimated of it. Once a bound is met nothing further is resolved, what runs
 // is cancelled, and the answer is the error alone: half an answer that cannot be
-// told from a whole one helps nobody.
+// told from a whole one helps nobody. The answer to a mutation keeps what it has,
+// as it says what was written; its further fields are not resolved, so that
+// nothing further is written.
 //
 // It works for every transport. The events of a subscription are made outside
 // of its reach; each of them is bounded by its cost.
@@ -35,6 +38,11 @@ func (answerLimit) Validate(graphql.ExecutableSchema) error { return nil }
 func (a answerLimit) InterceptResponse(ctx context.Context, next graphql.ResponseHandler) *graphql.Response {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	op := graphql.GetOperationContext(ctx).Operation
+	wrote := op != nil && op.Operation == ast.Mutation
+	if wrote {
+		cancel = func() {} // a write that has begun is told of, whatever else is not
+	}
 	b := &budget{limits: a.limits, stop: cancel, hands: make(chan struct{}, runtime.GOMAXPROCS(0))}
 	ctx = context.WithValue(ctx, budgetKey{}, b)
 	response := next(ctx)
@@ -45,6 +53,10 @@ func (a answerLimit) InterceptResponse(ctx context.Context, next graphql.Respons
 		b.refuse(b.tooLarge())
 	}
 	if refused := b.refused.Load(); refused != nil {
+		if wrote {
+			response.Errors = append(gqlerror.List{a.presenter.present(ctx, refused)}, response.Errors...)
+			return response
+		}
 		return &graphql.Response{Errors: gqlerror.List{a.presenter.present(ctx, refused)}}
 	}
 	omitted := b.omitted.Load()

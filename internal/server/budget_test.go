@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"keiretsu/internal/auth"
 )
 
 // TestAnswersAreBoundedWhileTheyAreMade counts what is resolved: past a bound
@@ -65,6 +67,20 @@ func TestAnswersAreBoundedWhileTheyAreMade(t *testing.T) {
 			}
 		})
 	}
+	t.Run("mutations tell what was written", func(t *testing.T) {
+		access, tokens := newAccess(t)
+		r := newRig(t, func(cfg *Config) { cfg.Limits, cfg.Access = Limits{AnswerValues: 2}, access })
+		written := 0
+		r.schema.resolve["Mutation.rename"] = func(ctx context.Context, _ map[string]any) (any, error) {
+			written++
+			return fmt.Sprintf("written %d, cancelled %t", written, ctx.Err() != nil), nil
+		}
+		const mutation = `mutation { a: rename(name: "x") b: rename(name: "y") c: rename(name: "z") }`
+		a := r.post(t, bodyOf(t, mutation, nil), "Authorization", "Bearer "+tokens[auth.ScopeWrite])
+		if want := `{"a":"written 1, cancelled false","b":"written 2, cancelled false","c":null}`; string(a.Data) != want || a.code() != codeTooComplex || written != 2 {
+			t.Errorf("after %d writes answered %s", written, a.body)
+		}
+	})
 	t.Run("what runs is cancelled", func(t *testing.T) {
 		r := newRig(t, func(cfg *Config) { cfg.Limits = Limits{AnswerValues: 1} })
 		var after context.Context

@@ -14,10 +14,13 @@
 //	  origins     pages of other origins                                     origins.go
 //	  needs       the scope that the address asks for                        access.go
 //	  transport   method, media types, body, parameters                      transport.go
+//	    persisted documents by their hash, trusted or sent before              documents.go
 //	    guard     size and shape of the document, before validation          guard.go
 //	    gqlgen    parsing, validation, variables
 //	    access    the scope that the operation asks for                      access.go
-//	    cost      how much the operation may ask for                         guard.go
+//	    cost      how much the operation may ask for                         cost.go
+//	    gate      a place among the requests under way                       traffic.go
+//	    budget    how much the answer may hold, counted as it is made        budget.go
 //	    WithRequest, then execution, then release                            transport.go
 //	  presenter   classes of error into codes; the rest into the log         errors.go
 //

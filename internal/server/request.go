@@ -64,6 +64,8 @@ func requestID(sent string) string {
 // panic that nothing else caught into a plain 500.
 func (s *Server) observed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.underWay.Add(1)
+		defer s.underWay.Add(-1)
 		req := &request{id: requestID(r.Header.Get(requestIDHeader))}
 		ctx := context.WithValue(r.Context(), requestKey{}, req)
 		w.Header().Set(requestIDHeader, req.id)

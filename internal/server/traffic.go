@@ -68,7 +68,7 @@ func DefaultTraffic() Traffic {
 		HeaderBytes:    16 << 10,
 		InFlight:       32,
 		Queued:         256,
-		QueueTimeout:   2 * time.Second,
+		QueueTimeout:   5 * time.Second,
 		LargeCost:      5_000,
 		LargeInFlight:  runtime.GOMAXPROCS(0),
 		Connections:    20_000,

@@ -13,6 +13,14 @@ if (!url) {
   process.exit(2);
 }
 
+// Whatever an audit sends, this server has an answer: a status of 500 or more fails it.
+let broken;
+async function watched(...args) {
+  const answer = await fetch(...args);
+  if (answer.status >= 500) broken = `status ${answer.status}`;
+  return answer;
+}
+
 const everyOption = {
   descriptions: true,
   directiveIsRepeatable: true,
@@ -23,7 +31,7 @@ const everyOption = {
 };
 
 async function introspect(options) {
-  const answer = await fetch(url, {
+  const answer = await watched(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json', accept: 'application/graphql-response+json' },
     body: JSON.stringify({ query: getIntrospectionQuery(options), operationName: 'IntrospectionQuery' }),
@@ -36,7 +44,7 @@ async function introspect(options) {
 }
 
 const checks = [
-  ...serverAudits({ url, fetchFn: fetch }),
+  ...serverAudits({ url, fetchFn: watched }),
   { name: "OURS answer graphql-js's introspection query", fn: () => introspect() },
   { name: "OURS answer graphql-js's introspection query with every option", fn: () => introspect(everyOption) },
 ];
@@ -44,8 +52,10 @@ const checks = [
 let failed = 0;
 for (const { id, name, fn } of checks) {
   let result;
+  broken = undefined;
   try {
     result = await fn();
+    if (broken) result = { status: 'error', reason: broken };
   } catch (error) {
     result = { status: 'error', reason: error.message };
   }
