@@ -1,7 +1,7 @@
 # Names for the commands one needs. The work is in scripts/ and in the go and npm commands themselves.
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test lint fmt generate bench web
+.PHONY: help run check test lint fmt fuzz generate bench web
 
 help: ## what there is (this list)
 	@awk -F ': ## ' '/^[a-z]+: ## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ lint: ## format, vet, staticcheck and golangci-lint
 
 fmt: ## format the Go code
 	go tool gofumpt -l -w .
+
+fuzz: ## every fuzz target for a while: make fuzz FUZZTIME=5m
+	@scripts/fuzz $(FUZZTIME)
 
 generate: ## write the generated code again, after a change of the schema or gqlgen.yml
 	go generate ./...

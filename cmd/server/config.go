@@ -49,6 +49,7 @@ type serve struct {
 
 	limitFlags
 	documentFlags
+	traceFlags
 	readyFlags
 
 	Access authFlags `embed:""`
@@ -127,5 +128,5 @@ func (c *serve) Validate() error {
 	if c.WalkNodes < 1 || c.WalkEdges < 1 || c.WalkTime <= 0 {
 		return errors.New("--walk-nodes, --walk-edges and --walk-time must be more than 0")
 	}
-	return errors.Join(c.limitFlags.Validate(), c.documentFlags.Validate(), c.readyFlags.Validate(), c.Access.check())
+	return errors.Join(c.limitFlags.Validate(), c.documentFlags.Validate(), c.traceFlags.Validate(), c.readyFlags.Validate(), c.Access.check())
 }

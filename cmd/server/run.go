@@ -102,7 +102,13 @@ func (c *serve) Run(ctx context.Context, m *Main, f *folder) (err error) {
 	defer entry.watch(ctx)()
 
 	follows := readiness(store, index, admin.lag, c.ReadyLag)
+	traces, flush, err := c.traces(ctx, m.Getenv, log)
+	if err != nil {
+		return err
+	}
+	defer flush()
 	srv, err := server.New(server.Config{
+		Tracer:        traces,
 		Schema:        resolvers.NewSchema(g, log),
 		SDL:           graph.SDL,
 		UI:            web.Handler(),

@@ -47,11 +47,20 @@ func (c costLimit) MutateOperationContext(ctx context.Context, op *graphql.Opera
 		return refuse(codeTooComplex, "introspection asks for about %d values, more than the %d allowed; the whole schema needs fewer, without aliases", description, most)
 	}
 	cost = min(cost, math.MaxInt-description) + description
-	requestFrom(ctx).cost = cost
+	op.Stats.SetExtension(costStat, cost)
 	if cost <= c.limits.Cost {
 		return nil
 	}
 	return refuse(codeTooComplex, "the operation may return about %d values, more than the %d allowed; ask for smaller pages or fewer fields", cost, c.limits.Cost)
+}
+
+// costStat is where an operation keeps its estimated cost.
+const costStat = "cost"
+
+// costOf returns the estimated cost of an operation, 0 where it has none yet.
+func costOf(op *graphql.OperationContext) int {
+	cost, _ := op.Stats.GetExtension(costStat).(int)
+	return cost
 }
 
 // inputs counts the values in the arguments of an operation.

@@ -22,6 +22,7 @@
 //	    gate      a place among the requests under way                       traffic.go
 //	    budget    how much the answer may hold, counted as it is made        budget.go
 //	    WithRequest, then execution, then release                            transport.go
+//	  tracing     spans of requests, operations and levels, where asked for    tracing.go
 //	  presenter   classes of error into codes; the rest into the log         errors.go
 //
 // Nothing is trusted before the guard has seen it: validation and cost

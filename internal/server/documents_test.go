@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -11,7 +12,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/99designs/gqlgen/graphql"
 	"github.com/google/go-cmp/cmp"
+	"github.com/vektah/gqlparser/v2/ast"
 )
 
 // extensions returns a body that names a document by its hash, with its text
@@ -323,4 +326,55 @@ func TestSuggestions(t *testing.T) {
 			}
 		})
 	}
+}
+
+// FuzzPersistedQuery wants any extension to be refused, or to name a hash as it
+// is kept.
+func FuzzPersistedQuery(f *testing.F) {
+	f.Add([]byte(`{"persistedQuery":{"version":1,"sha256Hash":"` + strings.Repeat("a", 64) + `"}}`))
+	f.Add([]byte(`{"persistedQuery":{"version":1.0,"sha256Hash":"` + strings.Repeat("A", 64) + `"}}`))
+	f.Add([]byte(`{"persistedQuery":[1]}`))
+	f.Add([]byte(`{"persistedQuery":null}`))
+	f.Add([]byte(`{"persistedQuery":{"version":"1","sha256Hash":["x"]}}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		var extensions map[string]any
+		if decode(body, &extensions) != nil {
+			return
+		}
+		hash, named, err := persistedHash(extensions)
+		if err != nil {
+			if _, ok := errors.AsType[*refusal](err); !ok || !named {
+				t.Errorf("refused with %v, named %t", err, named)
+			}
+			return
+		}
+		if named && (len(hash) != 64 || strings.ToLower(hash) != hash) {
+			t.Errorf("hash %q", hash)
+		}
+	})
+}
+
+// FuzzManifest wants any file of documents to be read or refused with its place.
+func FuzzManifest(f *testing.F) {
+	f.Add([]byte(fmt.Sprintf("{%q: %q}", hashOf("{ name }"), "{ name }")))
+	f.Add([]byte("{\"a\": 7}"))
+	f.Add([]byte("[]"))
+	schema := newFakeSchema().schema
+	f.Fuzz(func(t *testing.T, content []byte) {
+		r := &documentReader{
+			documents: &Documents{texts: map[string]string{}}, schema: schema,
+			guard: guard{limits: DefaultLimits(), cache: graphql.NoCache[*ast.QueryDocument]{}},
+		}
+		r.manifest("m.json", content)
+		for _, mistake := range r.mistakes {
+			if !strings.HasPrefix(mistake.Error(), "m.json:") {
+				t.Errorf("without a place: %v", mistake)
+			}
+		}
+		for hash, text := range r.documents.texts {
+			if hashOf(text) != hash {
+				t.Errorf("%q under the hash %s", text, hash)
+			}
+		}
+	})
 }

@@ -54,6 +54,8 @@ type fakeSchema struct {
 	resolve map[string]func(ctx context.Context, args map[string]any) (any, error)
 	// panics makes Exec itself panic, which generated code never should.
 	panics bool
+	// resolvers makes fields with arguments, or functions, count as reading the graph.
+	resolvers bool
 	// resolved counts fields, by type and name.
 	mu       sync.Mutex
 	resolved map[string]int
@@ -111,7 +113,8 @@ func (f *fakeSchema) object(ctx context.Context, out *bytes.Buffer, def *ast.Def
 
 func (f *fakeSchema) field(ctx context.Context, out *bytes.Buffer, def *ast.Definition, field graphql.CollectedField) {
 	op := graphql.GetOperationContext(ctx)
-	ctx = graphql.WithFieldContext(ctx, &graphql.FieldContext{Object: def.Name, Field: field})
+	reads := f.resolvers && (len(field.Arguments) > 0 || f.resolve[def.Name+"."+field.Name] != nil)
+	ctx = graphql.WithFieldContext(ctx, &graphql.FieldContext{Object: def.Name, Field: field, IsResolver: reads})
 	start := out.Len()
 	null := func() {
 		out.Truncate(start)

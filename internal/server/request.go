@@ -24,8 +24,6 @@ type request struct {
 	// remote, path and encrypted are those of the HTTP request.
 	remote, path string
 	encrypted    bool
-	// cost is the estimated number of values of the answer, once it is known.
-	cost int
 }
 
 type requestKey struct{}
@@ -69,6 +67,7 @@ func (s *Server) observed(next http.Handler) http.Handler {
 		req := &request{id: requestID(r.Header.Get(requestIDHeader))}
 		ctx := context.WithValue(r.Context(), requestKey{}, req)
 		w.Header().Set(requestIDHeader, req.id)
+		ctx, trace := s.tracing.request(ctx, w, r)
 		rec := &recorder{ResponseWriter: w}
 		start := time.Now()
 		defer func() {
@@ -81,10 +80,11 @@ func (s *Server) observed(next http.Handler) http.Handler {
 					http.Error(rec, "internal error, request "+req.id, http.StatusInternalServerError)
 				}
 			}
+			trace.end(req, rec.status)
 			if isProbe(r.URL.Path) {
 				return
 			}
-			s.log.LogAttrs(ctx, slog.LevelInfo, "request",
+			s.log.LogAttrs(ctx, slog.LevelInfo, "request", append([]slog.Attr{
 				slog.String("method", shorten(r.Method, 16)),
 				slog.String("path", shorten(r.URL.Path, 200)),
 				slog.String("operation", req.operation),
@@ -93,7 +93,8 @@ func (s *Server) observed(next http.Handler) http.Handler {
 				slog.String("principal", req.principal),
 				slog.Float64("ms", float64(time.Since(start).Microseconds())/1000),
 				slog.Int64("bytes", rec.bytes),
-				slog.String("requestId", req.id))
+				slog.String("requestId", req.id),
+			}, trace.attributes()...)...)
 		}()
 		next.ServeHTTP(rec, r.WithContext(ctx))
 	})

@@ -18,6 +18,7 @@ import (
 	"github.com/klauspost/compress/gzhttp"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/vektah/gqlparser/v2/ast"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // Config is what a [Server] needs. Schema, SDL, UI and Ready must be set; zero
@@ -63,6 +64,8 @@ type Config struct {
 	// DrainTimeout is how long Serve waits for running requests when told to
 	// stop; default 7 s, which with what follows it makes less than 10.
 	DrainTimeout time.Duration
+	// Tracer takes a trace of each request; nil for none.
+	Tracer trace.TracerProvider
 	// Collectors are served at /metrics together with the server's own.
 	Collectors []prometheus.Collector
 	// Logger takes the access log and the causes of internal errors; default
@@ -87,6 +90,7 @@ type Server struct {
 	draining  atomic.Bool
 	unready   atomic.Bool // the last probe failed
 	underWay  atomic.Int64
+	tracing   tracing
 }
 
 // New returns a server that is ready to serve. It fails if cfg lacks a part or
@@ -124,6 +128,7 @@ func New(cfg Config) (*Server, error) {
 	if s.principal == nil {
 		s.principal = nobody
 	}
+	s.tracing = newTracing(cfg.Tracer)
 	s.presenter = presenter{log: s.log, maxRunes: limits.MessageRunes, timeout: s.traffic.Timeout}
 
 	keeper := &gatekeeper{Access: cfg.Access, presenter: s.presenter, log: s.log, trusted: s.traffic.TrustedProxies}
@@ -139,6 +144,9 @@ func New(cfg Config) (*Server, error) {
 	api.Use(guard{limits: limits, cache: cache})
 	api.Use(operations{keeper})
 	api.Use(costLimit{schema: cfg.Schema, size: measureSchema(cfg.Schema.Schema()), limits: limits})
+	if s.tracing.tracer != nil {
+		api.Use(s.tracing)
+	}
 	api.Use(answerLimit{limits: limits, presenter: s.presenter})
 	describe := introspection{mode: cfg.Introspection, principal: s.principal}
 	api.Use(describe)

@@ -104,7 +104,7 @@ func (t transport) answer(ctx context.Context, w http.ResponseWriter, r *http.Re
 		errs := gqlerror.List{refuse(errcode.ValidationFailed, "subscriptions are not served over plain HTTP; ask again with a query")}
 		return exec.DispatchError(graphql.WithOperationContext(ctx, op), errs), nil
 	}
-	if requestFrom(ctx).cost > t.largeCost {
+	if costOf(op) > t.largeCost {
 		leave() // others need not wait while this one does
 		if leave, ok = t.large.enter(ctx); !ok {
 			leave = func() {}
