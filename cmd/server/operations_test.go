@@ -265,14 +265,14 @@ func (m *maker) leaves(def *ast.Definition) string {
 }
 
 func (m *maker) directives() string {
-	switch {
-	case m.one(40):
+	switch right, wrong := m.rng.IntN(40), m.rng.IntN(60); {
+	case right == 0:
 		return " @include(if: true)"
-	case m.one(40):
+	case right == 1:
 		return " @skip(if: " + pick(m, []string{"false", "true"}) + ")"
-	case m.wrong(60):
+	case m.careless && wrong == 0:
 		return pick(m, []string{" @skip(if: null)", ` @skip(if: "no")`, " @include(if: $missing)"})
-	case m.wrong(60):
+	case m.careless && wrong == 1:
 		return pick(m, []string{" @nonsense", ` @at(asOf: "2014")`, " @deprecated", " @include", " @skip(if: false) @skip(if: true)"})
 	}
 	return ""

@@ -118,7 +118,7 @@ func TestStopsWhateverClientsDo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer conn.Close()
+		t.Cleanup(func() { conn.Close() })
 		if _, err := io.WriteString(conn, begun); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -264,4 +265,23 @@ func TestTimeline(t *testing.T) {
 	if diff := cmp.Diff(tell("acme", kg.TimelineFilter{}), paged); diff != "" {
 		t.Errorf("page by page (-whole +paged):\n%s", diff)
 	}
+}
+
+// TestOnePageIsCountedByMany asks one page for its count from several goroutines,
+// as aliases of the field do. The race detector looks on.
+func TestOnePageIsCountedByMany(t *testing.T) {
+	page, err := view(t, deeds(t)).Relations(t.Context(), kg.RelationFilter{}, kg.PageArgs{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := len(page.Items)
+	var counting sync.WaitGroup
+	for range 8 {
+		counting.Go(func() {
+			if n, err := page.Count(t.Context()); err != nil || n != want {
+				t.Errorf("counted %d, %v; want %d", n, err, want)
+			}
+		})
+	}
+	counting.Wait()
 }

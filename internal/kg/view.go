@@ -515,9 +515,10 @@ func (v *View) Relations(ctx context.Context, f RelationFilter, p PageArgs) (*Pa
 		relations = append(relations, e.Relation)
 	}
 	count := func(ctx context.Context) (int, error) {
-		q.After, q.Before, q.Limit, q.Reverse = nil, nil, 0, false
+		all := q // several aliases may ask at once
+		all.After, all.Before, all.Limit, all.Reverse = nil, nil, 0, false
 		n := 0
-		for _, err := range v.snap.Relations(ctx, q) {
+		for _, err := range v.snap.Relations(ctx, all) {
 			if err != nil {
 				return 0, err
 			}
