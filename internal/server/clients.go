@@ -60,14 +60,15 @@ func (c *clients) allow(r *http.Request, principal string) (wait time.Duration, 
 	if c == nil {
 		return 0, true
 	}
-	addr := clientAddr(r, c.trusted)
-	if addr.IsLoopback() && !c.here {
+	return c.allowFrom(clientAddr(r, c.trusted), principal)
+}
+
+// allowFrom is allow for what was not sent as a request of its own.
+func (c *clients) allowFrom(addr netip.Addr, principal string) (wait time.Duration, ok bool) {
+	if c == nil || addr.IsLoopback() && !c.here {
 		return 0, true
 	}
-	key := network(addr).String()
-	if principal != "" {
-		key = "principal " + principal
-	}
+	key := clientKey(addr, principal)
 	now := time.Now()
 	reservation := c.limiter(key).ReserveN(now, 1)
 	if wait = reservation.DelayFrom(now); wait > 0 {
@@ -75,6 +76,14 @@ func (c *clients) allow(r *http.Request, principal string) (wait time.Duration, 
 		return wait, false
 	}
 	return 0, true
+}
+
+// clientKey names a client: by its principal if it is known, else by its address.
+func clientKey(addr netip.Addr, principal string) string {
+	if principal != "" {
+		return "principal " + principal
+	}
+	return network(addr).String()
 }
 
 func (c *clients) limiter(key string) *rate.Limiter {
