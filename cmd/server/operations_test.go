@@ -443,6 +443,9 @@ func literal(value any) string {
 // bend changes a document where nobody should.
 func (m *maker) bend(text string) string {
 	words := strings.Fields(text)
+	if len(words) == 0 {
+		return "{" // bent away altogether before
+	}
 	i, j := m.rng.IntN(len(words)), m.rng.IntN(len(words))
 	switch m.rng.IntN(7) {
 	case 0:
