@@ -1,7 +1,7 @@
 # Names for the commands one needs. The work is in scripts/ and in the go and npm commands themselves.
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test lint fmt fuzz generate bench web
+.PHONY: help run check test lint fmt fuzz torture generate bench web
 
 help: ## what there is (this list)
 	@awk -F ': ## ' '/^[a-z]+: ## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ fmt: ## format the Go code
 
 fuzz: ## every fuzz target for a while: make fuzz FUZZTIME=5m
 	@scripts/fuzz $(FUZZTIME)
+
+torture: ## kill, damage and starve the real program at full length, about an hour; as root, with strace
+	go test ./internal/torture -count=1 -timeout 4h -v -full
 
 generate: ## write the generated code again, after a change of the schema or gqlgen.yml
 	go generate ./...

@@ -114,6 +114,11 @@ var rooms = []room{
 		why:  "the one place where engine, index, importers and server meet",
 	},
 	{
+		path:  "internal/torture",
+		tests: []string{"internal/kg", "internal/kg/badgerstore", "internal/search"},
+		why:   "it judges the program from outside, as a client and as a failing machine; what it shared with the program it could not judge",
+	},
+	{
 		path: "internal/archtest",
 		why:  "it reads source text; an import would let the house judge itself",
 	},
@@ -302,6 +307,8 @@ func TestWallsStand(t *testing.T) {
 		"resolver knows engine":       {"graph/resolvers", false, "keiretsu/internal/kg/badgerstore", "one kg call"},
 		"server knows engine":         {"internal/server", false, "keiretsu/internal/kg/badgerstore", "chosen in cmd/server"},
 		"anyone knows main":           {"internal/server", true, "keiretsu/cmd/server", "chosen in cmd/server"},
+		"torture fills a folder":      {"internal/torture", true, "keiretsu/internal/kg/badgerstore", allowed},
+		"torture asks the server":     {"internal/torture", true, "keiretsu/internal/server", "judges the program from outside"},
 		"suite ships":                 {"cmd/server", false, "keiretsu/internal/kg/kgtest", "does not ship"},
 		"test tool ships":             {"internal/kg", false, "pgregory.net/rapid", "outside _test files"},
 		"module without a home":       {"internal/server", false, "example.org/handy", "no home yet"},

@@ -224,6 +224,9 @@ func checkTable(path string, m badger.TableManifest) (largest uint64, err error)
 	}
 	defer func() {
 		if p := recover(); p != nil {
+			if _, ok := p.(runtime.Error); ok {
+				p = "its parts do not fit together"
+			}
 			err = damaged(p)
 		}
 		_ = file.Close(-1)

@@ -105,7 +105,7 @@ func open(ctx context.Context, o Options, engine badger.Options) (*Store, error)
 		return nil, err
 	}
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
-		return nil, plain("it cannot be made", err)
+		return nil, plain("it cannot be made (use another folder, or move away what is in its place)", err)
 	}
 	lock, err := lockFolder(o.Dir)
 	if err != nil {
@@ -148,6 +148,9 @@ func (s *Store) open(ctx context.Context, o badger.Options) error {
 		return err
 	}
 	if err := found.check(standing); err != nil {
+		return err
+	}
+	if err := found.belongs(o.Dir, standing); err != nil {
 		return err
 	}
 	if len(found.logs) > 0 {
@@ -309,18 +312,20 @@ func lost(commits uint64) error {
 	return fmt.Errorf("the last %d of the commits that it acknowledged are missing: data is lost; restore the folder from a backup", commits)
 }
 
+const unopened = "the engine does not open it (restore the folder from a backup)"
+
 // openBadger opens the engine. A panic of the engine's on this goroutine is an
 // error like others.
 func openBadger(o badger.Options) (db *badger.DB, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("the engine does not open it: %s", firstLine(fmt.Sprint(p)))
+			err = fmt.Errorf("%s: %s", unopened, firstLine(fmt.Sprint(p)))
 		}
 	}()
 	db, err = badger.OpenManaged(o)
 	if err != nil {
 		// Badger returns a database together with some errors.
-		return nil, plain("the engine does not open it", errors.New(firstLine(err.Error())))
+		return nil, plain(unopened, errors.New(firstLine(err.Error())))
 	}
 	return db, nil
 }
@@ -408,7 +413,7 @@ type folderLock struct{ file *os.File }
 func lockFolder(dir string) (*folderLock, error) {
 	file, err := os.OpenFile(filepath.Join(dir, lockName), os.O_RDWR|os.O_CREATE, 0o644)
 	if err != nil {
-		return nil, plain("it cannot be written to", err)
+		return nil, plain("it cannot be written to (use another folder, or move away what is in the way)", err)
 	}
 	held, err := lockFile(file)
 	if err != nil || !held {

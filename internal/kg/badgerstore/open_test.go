@@ -193,6 +193,21 @@ func TestOpenRefuses(t *testing.T) {
 		{"the mark of a later time", closedFolder, func(t *testing.T, dir string) {
 			remark(t, dir, func(s *standing) { s.acknowledged++ })
 		}, "the last 1 of the commits"},
+		{"the mark of another store", closedFolder, func(t *testing.T, dir string) {
+			remark(t, dir, func(s *standing) { s.store++ })
+		}, "MARK belongs to another store"},
+		{"a value log cut off", closedFolder, func(t *testing.T, dir string) {
+			logs, err := filepath.Glob(filepath.Join(dir, tablesDir, "*.vlog"))
+			if err != nil || len(logs) == 0 {
+				t.Fatal(logs, err)
+			}
+			if err := os.Truncate(logs[0], 10); err != nil {
+				t.Fatal(err)
+			}
+		}, "vlog is damaged (it has only 10 bytes)"},
+		{"an empty key registry", closedFolder, func(t *testing.T, dir string) {
+			truncate(t, filepath.Join(dir, "badger/KEYREGISTRY"), 0)
+		}, "KEYREGISTRY is damaged"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := c.folder(t)
@@ -209,11 +224,18 @@ func TestOpenRefuses(t *testing.T) {
 			}
 		})
 	}
-	t.Run("the mark of another store", func(t *testing.T) {
+	t.Run("value logs that a crash left without length", func(t *testing.T) {
 		dir := closedFolder(t)
-		remark(t, dir, func(s *standing) { s.store++ })
-		_, err := Open(t.Context(), Options{Dir: dir})
-		checkRefusal(t, err, dir, "MARK belongs to another store")
+		for _, name := range []string{"000000.vlog", "999999.vlog"} {
+			if err := os.WriteFile(filepath.Join(dir, tablesDir, name), nil, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s := openTest(t, dir)
+		if n := len(dump(t, s).Changes); n != 40 {
+			t.Errorf("%d changes, want 40", n)
+		}
+		closeStore(t, s)
 	})
 	t.Run("a file", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "file")
