@@ -153,6 +153,7 @@ var homes = []home{
 	{module: "gonum.org/v1/gonum", rooms: []string{"internal/analysis"}, why: "the graph's own rules, ownership among them, are written out where they can be read; only stock algorithms are borrowed"},
 	{module: "github.com/goccy/go-yaml", rooms: []string{"internal/ingest", "internal/ingest/*"}, why: "a foreign format ends where drafts begin"},
 	{module: "github.com/klauspost/compress", rooms: []string{"internal/kg/badgerstore", "internal/server"}, why: "compression is a matter of the wire and of backup files"},
+	{module: "github.com/coder/websocket", rooms: []string{"internal/server"}, tests: []string{"cmd/server"}, why: "how subscribers are reached is a matter of HTTP"},
 	{module: "github.com/rs/cors", rooms: []string{"internal/server"}, why: "which pages may ask is a matter of HTTP"},
 	{module: "github.com/prometheus/client_golang", rooms: []string{"internal/server", "cmd/server"}, why: "other rooms report through their own types, so that measuring can change without them"},
 	{module: "github.com/coreos/go-oidc/v3", rooms: []string{"internal/auth"}, why: "who may write is settled in one room"},

@@ -60,8 +60,12 @@ func (c *clients) allow(r *http.Request, principal string) (wait time.Duration, 
 	if c == nil {
 		return 0, true
 	}
-	addr := clientAddr(r, c.trusted)
-	if addr.IsLoopback() && !c.here {
+	return c.allowFrom(clientAddr(r, c.trusted), principal)
+}
+
+// allowFrom is allow for what was not sent as a request of its own.
+func (c *clients) allowFrom(addr netip.Addr, principal string) (wait time.Duration, ok bool) {
+	if c == nil || addr.IsLoopback() && !c.here {
 		return 0, true
 	}
 	key := network(addr).String()

@@ -81,6 +81,9 @@ type boundedConn struct {
 	release func()
 }
 
+// NetConn returns the connection that is counted.
+func (c *boundedConn) NetConn() net.Conn { return c.Conn }
+
 // Close closes the connection.
 func (c *boundedConn) Close() error {
 	defer c.release()

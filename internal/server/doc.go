@@ -1,6 +1,7 @@
 // Package server puts a GraphQL schema on the wire: routes, the GraphQL-over-HTTP
 // transport, the limits a document must keep, the shape of errors, health,
-// metrics, the access log, and a shutdown that lets running queries finish.
+// metrics, the access log, subscriptions over WebSocket and as server-sent
+// events, and a shutdown that lets running queries finish.
 //
 // It must not know any storage engine, and it decides nothing about companies:
 // it is given an executable schema and a hook that opens whatever one operation
@@ -24,6 +25,10 @@
 //	    WithRequest, then execution, then release                            transport.go
 //	  tracing     spans of requests, operations and levels, where asked for    tracing.go
 //	  presenter   classes of error into codes; the rest into the log         errors.go
+//
+// A subscription takes the same way once, to open its stream, and then only the
+// last part of it for every update: subscriptions.go says how thousands wait at
+// no cost, websocket.go and eventstream.go bring updates across.
 //
 // Nothing is trusted before the guard has seen it: validation and cost
 // estimation are only bounded on documents that passed.

@@ -35,6 +35,7 @@ import (
 //	UNAUTHENTICATED                                 it needs a token, or the one shown is not accepted
 //	FORBIDDEN                                       the token lacks a scope, a page of another origin sent it, or nobody may ask it here
 //	PERSISTED_QUERY_NOT_FOUND                       no document of this hash is known; send its text along
+//	TOO_SLOW                                        a subscriber does not read what it is told
 //	UNAVAILABLE                                     the store cannot answer at present
 //	INTERNAL          requestId                     a fault of ours, found in the log under that id
 const (
@@ -49,6 +50,7 @@ const (
 	codeUnauthenticated   = "UNAUTHENTICATED"
 	codePersistedNotFound = "PERSISTED_QUERY_NOT_FOUND"
 	codeForbidden         = "FORBIDDEN"
+	codeTooSlow           = "TOO_SLOW"
 	codeUnavailable       = "UNAVAILABLE"
 	codeInternal          = "INTERNAL"
 )

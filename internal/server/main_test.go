@@ -18,6 +18,7 @@ import (
 	"github.com/vektah/gqlparser/v2/ast"
 	"go.uber.org/goleak"
 
+	"keiretsu/graph/model"
 	"keiretsu/internal/kg"
 )
 
@@ -33,7 +34,8 @@ type Query implements Named {
 }
 type Mutation { rename(name: String!): String  apply(input: Change!): String }
 input Change { key: ID!  text: String }
-type Subscription { ticks: Int }
+type Subscription { ticks(since: Int): Tick! }
+type Tick { n: Int!, text: String, at(first: Int): [Node!] }
 interface Named { name: String! }
 type Node implements Named {
   id: ID!
@@ -52,6 +54,8 @@ scalar When
 type fakeSchema struct {
 	schema  *ast.Schema
 	resolve map[string]func(ctx context.Context, args map[string]any) (any, error)
+	// clock is what the subscription ticks follows.
+	clock *clock
 	// panics makes Exec itself panic, which generated code never should.
 	panics bool
 	// resolvers makes fields with arguments, or functions, count as reading the graph.
@@ -65,6 +69,7 @@ func newFakeSchema() *fakeSchema {
 	return &fakeSchema{
 		schema:   gqlparser.MustLoadSchema(&ast.Source{Input: schemaText}),
 		resolve:  map[string]func(context.Context, map[string]any) (any, error){},
+		clock:    &clock{},
 		resolved: map[string]int{},
 	}
 }
@@ -83,6 +88,9 @@ func (f *fakeSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		panic("broken")
 	}
 	op := graphql.GetOperationContext(ctx)
+	if op.Operation.Operation == ast.Subscription {
+		return f.subscription(ctx, op)
+	}
 	root := f.schema.Query
 	if op.Operation.Operation == ast.Mutation {
 		root = f.schema.Mutation
@@ -95,6 +103,35 @@ func (f *fakeSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		answered = true
 		var out bytes.Buffer
 		f.object(ctx, &out, root, op.Operation.SelectionSet)
+		return &graphql.Response{Data: out.Bytes()}
+	}
+}
+
+// subscription executes ticks: for its stream, or for one tick.
+func (f *fakeSchema) subscription(ctx context.Context, op *graphql.OperationContext) graphql.ResponseHandler {
+	field := graphql.CollectFields(op, op.Operation.SelectionSet, []string{"Subscription"})[0]
+	ctx = graphql.WithFieldContext(ctx, &graphql.FieldContext{Object: "Subscription", Field: field})
+	ticks, err := model.Subscribe[int](ctx, func(s *model.Subscribing) (model.Stream, error) {
+		return f.clock.follow(s, field.ArgumentMap(op.Variables)["since"])
+	})
+	if err != nil {
+		graphql.AddError(ctx, graphql.AddFieldLocationToError(ctx, err))
+		return nil
+	}
+	return func(ctx context.Context) *graphql.Response {
+		n, ok := <-ticks
+		if !ok {
+			return nil
+		}
+		ctx = context.WithValue(ctx, tickKey{}, n)
+		ctx = graphql.WithFieldContext(ctx, &graphql.FieldContext{Object: "Subscription", Field: field})
+		var out bytes.Buffer
+		fmt.Fprintf(&out, `{%q:`, field.Alias)
+		f.object(ctx, &out, f.schema.Types["Tick"], field.Selections)
+		out.WriteByte('}')
+		if len(graphql.GetErrors(ctx)) > 0 && f.clock.strict {
+			return &graphql.Response{}
+		}
 		return &graphql.Response{Data: out.Bytes()}
 	}
 }
@@ -169,7 +206,11 @@ func (f *fakeSchema) value(ctx context.Context, out *bytes.Buffer, typ *ast.Type
 	case len(field.Selections) > 0:
 		f.object(ctx, out, def, field.Selections)
 	case typ.NamedType == "Int":
-		out.WriteByte('1')
+		n, ok := ctx.Value(tickKey{}).(int)
+		if !ok {
+			n = 1
+		}
+		fmt.Fprint(out, n)
 	default:
 		out.WriteString(`"text"`)
 	}
@@ -197,6 +238,95 @@ func coerce(ctx context.Context, args map[string]any) error {
 		}
 	}
 	return nil
+}
+
+type tickKey struct{}
+
+// clock ticks when it is told to; its streams tell of every tick.
+type clock struct {
+	mu      sync.Mutex
+	now     int
+	streams map[*clockStream]bool
+	// err is what streams end with.
+	err error
+	// strict makes a tick with any error none at all.
+	strict bool
+}
+
+// follow opens a stream of the ticks after one, or from now on.
+func (c *clock) follow(s *model.Subscribing, since any) (model.Stream, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	stream := &clockStream{clock: c, wake: s.Wake, told: c.now}
+	switch {
+	case s.Resume != nil:
+		stream.told = int(*s.Resume)
+	case since != nil:
+		stream.told = int(since.(int64))
+	}
+	if stream.told > c.now {
+		return nil, kg.Invalidf("since", "it is %d", c.now)
+	}
+	if c.streams == nil {
+		c.streams = map[*clockStream]bool{}
+	}
+	c.streams[stream] = true
+	return stream, nil
+}
+
+// tick makes n ticks.
+func (c *clock) tick(n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now += n
+	for s := range c.streams {
+		s.wake()
+	}
+}
+
+// fail ends all streams with an error.
+func (c *clock) fail(err error) {
+	c.mu.Lock()
+	c.err = err
+	c.mu.Unlock()
+	c.tick(0)
+}
+
+// open counts the streams.
+func (c *clock) open() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.streams)
+}
+
+type clockStream struct {
+	clock *clock
+	wake  func()
+	told  int
+}
+
+// Next returns the next tick. Every third is not one to resume from.
+func (s *clockStream) Next(context.Context) (*model.StreamEvent, error) {
+	s.clock.mu.Lock()
+	defer s.clock.mu.Unlock()
+	switch {
+	case s.clock.err != nil:
+		return nil, s.clock.err
+	case s.told == s.clock.now:
+		return nil, nil
+	}
+	s.told++
+	e := &model.StreamEvent{Value: s.told}
+	if s.told%3 != 0 {
+		e.Revision = kg.Revision(s.told)
+	}
+	return e, nil
+}
+
+func (s *clockStream) Close() {
+	s.clock.mu.Lock()
+	defer s.clock.mu.Unlock()
+	delete(s.clock.streams, s)
 }
 
 // logBuffer collects log lines of concurrent writers.

@@ -21,6 +21,10 @@ type metrics struct {
 	seconds    *prometheus.HistogramVec
 	inFlight   prometheus.Gauge
 	turnedAway *prometheus.CounterVec
+	// What subscribers hold and get.
+	sockets, subscriptions prometheus.Gauge
+	updates                prometheus.Counter
+	dropped                *prometheus.CounterVec
 
 	mu    sync.Mutex
 	names map[string]bool
@@ -48,10 +52,26 @@ func newMetrics(more []prometheus.Collector) (*metrics, error) {
 			Name: "keiretsu_turned_away_total",
 			Help: "Requests and connections refused before anything was read of what they ask, by reason.",
 		}, []string{"reason"}),
+		sockets: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "keiretsu_sockets",
+			Help: "WebSockets that are open.",
+		}),
+		subscriptions: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "keiretsu_subscriptions",
+			Help: "Subscriptions that are open, over WebSocket and as server-sent events.",
+		}),
+		updates: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "keiretsu_updates_total",
+			Help: "Updates sent to subscribers.",
+		}),
+		dropped: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "keiretsu_subscribers_dropped_total",
+			Help: "Lines to subscribers that the server has ended, by reason: slow, silent, access.",
+		}, []string{"reason"}),
 		names: map[string]bool{},
 	}
 	own := []prometheus.Collector{
-		m.requests, m.seconds, m.inFlight, m.turnedAway,
+		m.requests, m.seconds, m.inFlight, m.turnedAway, m.sockets, m.subscriptions, m.updates, m.dropped,
 		collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	}

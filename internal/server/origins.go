@@ -62,12 +62,12 @@ func newOrigins(g *gatekeeper) *origins {
 	options := cors.Options{
 		AllowOriginFunc: func(string) bool { return true }, // decided before
 		AllowedMethods:  []string{http.MethodGet, http.MethodPost},
-		AllowedHeaders:  []string{"Accept", "Content-Type", "Authorization", requestIDHeader},
+		AllowedHeaders:  []string{"Accept", "Content-Type", "Authorization", "Last-Event-ID", requestIDHeader},
 		ExposedHeaders:  []string{requestIDHeader, "Retry-After"},
 		MaxAge:          600, // seconds
 	}
 	o.forThem = cors.New(options)
-	options.AllowedHeaders = []string{"Accept", "Content-Type", requestIDHeader}
+	options.AllowedHeaders = []string{"Accept", "Content-Type", "Last-Event-ID", requestIDHeader}
 	o.forAll = cors.New(options)
 	return o
 }
@@ -104,6 +104,13 @@ func (o *origins) guard(shared bool, next http.Handler) http.Handler {
 			refuse.ServeHTTP(w, r)
 		}
 	})
+}
+
+// trusts reports whether whoever sent the request may show a token: a program, a
+// page of this server, or one of a named origin; not a page of any origin.
+func (o *origins) trusts(r *http.Request) bool {
+	sent := r.Header.Values("Origin")
+	return len(sent) == 0 || len(sent) == 1 && (ownOrigin(r, sent[0]) || slices.Contains(o.named, sent[0]))
 }
 
 // ownOrigin reports whether a page of this server sent the request. The browser

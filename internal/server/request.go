@@ -37,6 +37,12 @@ func requestFrom(ctx context.Context) *request {
 	return &request{}
 }
 
+// follow returns a context for what is done later on the line that the request
+// opened, as a request of its own.
+func (r *request) follow(ctx context.Context, suffix string) context.Context {
+	return context.WithValue(ctx, requestKey{}, &request{id: r.id + suffix, remote: r.remote, path: r.path, encrypted: r.encrypted})
+}
+
 // RequestID returns the id of the HTTP request that ctx belongs to, which the
 // client sees in the header X-Request-Id and in the extensions of internal
 // errors. It is empty outside a request.

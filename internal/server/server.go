@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -58,6 +59,8 @@ type Config struct {
 	DocumentsOnly bool
 	// Traffic bounds requests, connections and the time they take.
 	Traffic Traffic
+	// Subscriptions bounds what those who subscribe may hold.
+	Subscriptions Subscriptions
 	// Principal, if set, names who sent a request, "" for somebody unknown.
 	// Clients that are known share an allowance wherever they ask from.
 	Principal func(context.Context) string
@@ -86,6 +89,7 @@ type Server struct {
 	large     *gate
 	principal func(context.Context) string
 	metrics   *metrics
+	hub       *hub
 	drain     time.Duration
 	draining  atomic.Bool
 	unready   atomic.Bool // the last probe failed
@@ -154,7 +158,7 @@ func New(cfg Config) (*Server, error) {
 		api.SetDisableSuggestion(true)
 		api.SetValidationRulesFn(rulesWithoutSuggestions)
 	}
-	api.AddTransport(transport{
+	s.hub = newHub(transport{
 		limits:      limits,
 		timeout:     s.traffic.Timeout,
 		gate:        s.gate,
@@ -163,7 +167,9 @@ func New(cfg Config) (*Server, error) {
 		presenter:   s.presenter,
 		metrics:     metrics,
 		withRequest: cfg.WithRequest,
-	})
+	}, cfg.Subscriptions, keeper, s.clients, s.traffic.TrustedProxies, s.log)
+	api.AddTransport(webSockets{s.hub, pages})
+	api.AddTransport(httpTransport{s.hub})
 
 	mux := http.NewServeMux()
 	mux.Handle("/graphql", pages.guard(true, keeper.graphQL(api)))
@@ -188,18 +194,31 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("server: set up compression: %w", err)
 	}
-	s.handler = s.observed(secured(compress(keeper.identified(s.paced(mux)))))
+	inner := keeper.identified(s.paced(mux))
+	s.handler = s.observed(secured(unlessStreamed(compress(inner), inner)))
 	return s, nil
+}
+
+// unlessStreamed leaves alone what is a stream, which nobody may hold back.
+func unlessStreamed(compressed, plain http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("Upgrade") != "" || acceptsEvents(strings.Join(r.Header.Values("Accept"), ",")) {
+			plain.ServeHTTP(w, r)
+			return
+		}
+		compressed.ServeHTTP(w, r)
+	})
 }
 
 // ServeHTTP answers one request, for use under another server or in a test.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
 // Serve answers requests on the listener until ctx is done. Then /readyz turns
-// to 503, the listener closes, and requests under way have DrainTimeout to
-// finish; what still runs after that is cancelled. It returns nil once nothing
-// runs any more, so that the caller may close the store, and an error if the
-// listener fails or a request ignores its cancellation.
+// to 503, the listener closes, subscriptions end (WebSockets with the code 1001),
+// and requests under way have DrainTimeout to finish; what still runs after that
+// is cancelled. It returns nil once nothing runs any more, so that the caller may
+// close the store, and an error if the listener fails or a request ignores its
+// cancellation.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	requests, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -219,6 +238,8 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 
 	s.draining.Store(true)
 	s.log.Info("draining", slog.Duration("atMost", s.drain))
+	ended := make(chan error, 1)
+	go func() { ended <- s.hub.drain(s.drain) }()
 	err := shutdown(srv, s.drain)
 	if err != nil {
 		s.log.Warn("requests cancelled at the end of the drain time")
@@ -231,6 +252,9 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	}
 	if err != nil {
 		return fmt.Errorf("server: stop: requests run on %s after they were cancelled: %w", cancelledTimeout+closedTimeout, err)
+	}
+	if err := <-ended; err != nil {
+		return err
 	}
 	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("server: serve %s: %w", listener.Addr(), err)

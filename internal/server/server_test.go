@@ -260,6 +260,7 @@ type running struct {
 	stop    context.CancelFunc
 	stopped chan error
 	client  *http.Client
+	calls   *[]*caller // the WebSockets that were opened
 }
 
 func run(t *testing.T, change func(*Config)) running {
@@ -273,7 +274,7 @@ func run(t *testing.T, change func(*Config)) running {
 	ctx, stop := context.WithCancel(t.Context())
 	r := running{
 		rig: newRig(t, change), url: "http://" + listener.Addr().String(),
-		stop: stop, stopped: make(chan error, 1), client: &http.Client{Transport: transport},
+		stop: stop, stopped: make(chan error, 1), client: &http.Client{Transport: transport}, calls: new([]*caller),
 	}
 	go func() { r.stopped <- r.Serve(ctx, listener) }()
 	return r

@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/99designs/gqlgen/graphql"
@@ -26,7 +27,7 @@ const (
 )
 
 // transport speaks GraphQL over HTTP: POST with a JSON body for everything, GET
-// for queries. There is deliberately no form or multipart encoding, which a
+// for queries and, as server-sent events, subscriptions. There is deliberately no form or multipart encoding, which a
 // foreign page could send without asking, and no batching.
 type transport struct {
 	limits      Limits
@@ -38,24 +39,30 @@ type transport struct {
 	withRequest func(context.Context) (context.Context, func(), error)
 }
 
-var _ graphql.Transport = transport{}
+// httpTransport is transport at an address.
+type httpTransport struct{ *hub }
+
+var _ graphql.Transport = httpTransport{}
 
 // Supports reports true: every request to the endpoint is answered here, if
 // only to say what was wrong with it.
-func (transport) Supports(*http.Request) bool { return true }
+func (httpTransport) Supports(*http.Request) bool { return true }
 
 // Do answers one request.
-func (t transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
+func (t httpTransport) Do(w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor) {
 	// The clock runs from here, so that a slow body eats into the time allowed.
 	ctx, cancel := context.WithTimeout(r.Context(), t.timeout)
 	defer cancel()
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Add("Vary", "Accept")
-	done := t.metrics.begin()
+	begun := t.metrics.begin()
 	req := requestFrom(ctx)
+	done := sync.OnceFunc(func() { begun(req.operation, req.code) })
+	defer done()
 
-	media, acceptable := negotiate(strings.Join(r.Header.Values("Accept"), ","))
-	defer func() { done(req.operation, req.code) }()
+	accept := strings.Join(r.Header.Values("Accept"), ",")
+	media, acceptable := negotiate(accept)
+	streams := acceptsEvents(accept)
 	defer func() {
 		if p := recover(); p != nil {
 			t.write(ctx, w, media, &graphql.Response{
@@ -64,8 +71,8 @@ func (t transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 		}
 	}()
 
-	if !acceptable {
-		t.reject(ctx, w, &problem{http.StatusNotAcceptable, codeBadUserInput, "answers are " + mediaResponse + " or " + mediaJSON + "; the header Accept allows neither"})
+	if !acceptable && !streams {
+		t.reject(ctx, w, &problem{http.StatusNotAcceptable, codeBadUserInput, "answers are " + mediaResponse + " or " + mediaJSON + ", those of subscriptions " + mediaEvents + "; the header Accept allows none of them"})
 		return
 	}
 	params, wrong := t.read(w, r)
@@ -73,27 +80,65 @@ func (t transport) Do(w http.ResponseWriter, r *http.Request, exec graphql.Graph
 		t.reject(ctx, w, wrong)
 		return
 	}
-	response, wrong := t.answer(ctx, w, r, exec, params)
-	if wrong != nil {
-		t.reject(ctx, w, wrong)
-		return
+	var stream *eventStream
+	if streams {
+		stream, wrong = t.newEventStream(w, r)
+		if wrong != nil {
+			t.reject(ctx, w, wrong)
+			return
+		}
 	}
-	t.write(ctx, w, media, response)
+	response, wrong := t.answer(ctx, exec, params, way{
+		mutations: r.Method != http.MethodGet,
+		subscribe: func(op *graphql.OperationContext) *graphql.Response {
+			if stream == nil {
+				return exec.DispatchError(graphql.WithOperationContext(ctx, op), gqlerror.List{refuse(errcode.ValidationFailed,
+					"a subscription is answered as server-sent events, for which the header must say Accept: %s, or over a WebSocket", mediaEvents)})
+			}
+			return stream.subscribe(exec, op)
+		},
+	})
+	switch {
+	case wrong != nil && wrong.status == http.StatusMethodNotAllowed:
+		w.Header().Set("Allow", http.MethodPost)
+		t.reject(ctx, w, wrong)
+	case wrong != nil:
+		if wrong.status == http.StatusServiceUnavailable {
+			retryAfter(w, time.Second)
+		}
+		t.reject(ctx, w, wrong)
+	case response == nil:
+		req.code = "OK"
+		done() // what comes now is not the answering of a request
+		req.code = stream.serve()
+	case !acceptable:
+		req.code = codeOf(response.Errors)
+		stream.once(response)
+	default:
+		t.write(ctx, w, media, response)
+	}
 }
 
-// answer takes a place among the requests under way, and makes the response.
-// The place is free again when it returns, so that a client that reads slowly
-// keeps nobody waiting.
-func (t transport) answer(ctx context.Context, w http.ResponseWriter, r *http.Request, exec graphql.GraphExecutor, params *graphql.RawParams) (*graphql.Response, *problem) {
+// way is how an operation has come.
+type way struct {
+	// mutations reports that it may be one.
+	mutations bool
+	// subscribe opens a subscription, or says why not.
+	subscribe func(*graphql.OperationContext) *graphql.Response
+}
+
+// answer takes a place among the requests under way, and makes the response;
+// none where a subscription was opened. The place is free again when it returns,
+// so that a client that reads slowly keeps nobody waiting.
+func (t transport) answer(ctx context.Context, exec graphql.GraphExecutor, params *graphql.RawParams, by way) (*graphql.Response, *problem) {
 	leave, ok := t.gate.enter(ctx)
 	if !ok {
-		return nil, t.turnAway(w, "in_flight")
+		return nil, t.turnAway("in_flight")
 	}
 	defer func() { leave() }()
 	op, errs := exec.CreateOperationContext(ctx, params)
-	if op != nil && op.Operation != nil && op.Operation.Operation == ast.Mutation && r.Method == http.MethodGet {
+	if op != nil && op.Operation != nil && op.Operation.Operation == ast.Mutation && !by.mutations {
 		// Whoever asks: it is the wrong way to ask.
-		w.Header().Set("Allow", http.MethodPost)
 		return nil, &problem{http.StatusMethodNotAllowed, codeBadUserInput, "GET is for queries; send mutations by POST"}
 	}
 	if errs != nil {
@@ -101,23 +146,21 @@ func (t transport) answer(ctx context.Context, w http.ResponseWriter, r *http.Re
 	}
 	requestFrom(ctx).operation = operationName(op)
 	if op.Operation.Operation == ast.Subscription {
-		errs := gqlerror.List{refuse(errcode.ValidationFailed, "subscriptions are not served over plain HTTP; ask again with a query")}
-		return exec.DispatchError(graphql.WithOperationContext(ctx, op), errs), nil
+		return by.subscribe(op), nil
 	}
 	if costOf(op) > t.largeCost {
 		leave() // others need not wait while this one does
 		if leave, ok = t.large.enter(ctx); !ok {
 			leave = func() {}
-			return nil, t.turnAway(w, "large_in_flight")
+			return nil, t.turnAway("large_in_flight")
 		}
 	}
 	return t.execute(ctx, exec, op), nil
 }
 
 // turnAway refuses a request for which there is no place.
-func (t transport) turnAway(w http.ResponseWriter, reason string) *problem {
+func (t transport) turnAway(reason string) *problem {
 	t.metrics.refused(reason)
-	retryAfter(w, time.Second)
 	return &problem{http.StatusServiceUnavailable, codeUnavailable, "too many requests are being answered at present; send it again"}
 }
 
@@ -304,27 +347,27 @@ func writeProblem(w http.ResponseWriter, p *problem) {
 // 200 whatever the errors say, as clients of that media type expect; under
 // application/graphql-response+json it tells a request that was not executed.
 func (t transport) write(ctx context.Context, w http.ResponseWriter, media string, response *graphql.Response) {
-	errs, extensions := response.Errors, response.Extensions
 	req := requestFrom(ctx)
-	req.code = codeOf(errs)
+	req.code = codeOf(response.Errors)
 	status := http.StatusOK
 	if media == mediaResponse && response.Data == nil {
 		status = statusOf(req.code)
 		challenge(ctx, w, req.code)
 	}
 
+	body := encode(response)
+	w.Header().Set("Content-Type", media+"; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // a client that left is no error of ours
+}
+
+// encode writes a GraphQL response, which has no line breaks.
+func encode(response *graphql.Response) []byte {
 	var out bytes.Buffer
 	out.WriteByte('{')
-	part := func(name string, value any) {
-		text, err := json.Marshal(value)
-		if err != nil {
-			panic(err) // recovered in Do: an error or extension that is not JSON
-		}
-		out.WriteString(`"` + name + `":`)
-		out.Write(text)
-	}
-	if len(errs) > 0 {
-		part("errors", errs)
+	if len(response.Errors) > 0 {
+		out.WriteString(`"errors":`)
+		out.Write(encodeErrors(response.Errors))
 	}
 	if response.Data != nil {
 		if out.Len() > 1 {
@@ -333,15 +376,22 @@ func (t transport) write(ctx context.Context, w http.ResponseWriter, media strin
 		out.WriteString(`"data":`)
 		out.Write(response.Data)
 	}
-	if len(extensions) > 0 {
-		out.WriteByte(',')
-		part("extensions", extensions)
+	if text, err := json.Marshal(response.Extensions); err == nil && len(response.Extensions) > 0 {
+		out.WriteString(`,"extensions":`)
+		out.Write(text)
 	}
 	out.WriteByte('}')
+	return out.Bytes()
+}
 
-	w.Header().Set("Content-Type", media+"; charset=utf-8")
-	w.WriteHeader(status)
-	_, _ = w.Write(out.Bytes()) // a client that left is no error of ours
+// encodeErrors writes a list of errors. One that is not JSON is a fault of ours,
+// and no reason to end a process on which others rely.
+func encodeErrors(errs gqlerror.List) []byte {
+	text, err := json.Marshal(errs)
+	if err != nil {
+		return []byte(`[{"message":"internal error","extensions":{"code":"INTERNAL"}}]`)
+	}
+	return text
 }
 
 // statusOf is the HTTP status of an operation that was not executed.
