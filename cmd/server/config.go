@@ -48,6 +48,7 @@ type serve struct {
 	WalkTime  time.Duration `default:"5s" placeholder:"DURATION" help:"Longest that one of these may take. Default ${default}, environment KEIRETSU_WALK_TIME."`
 
 	limitFlags
+	subscriptionFlags
 	documentFlags
 	traceFlags
 	readyFlags
@@ -128,5 +129,5 @@ func (c *serve) Validate() error {
 	if c.WalkNodes < 1 || c.WalkEdges < 1 || c.WalkTime <= 0 {
 		return errors.New("--walk-nodes, --walk-edges and --walk-time must be more than 0")
 	}
-	return errors.Join(c.limitFlags.Validate(), c.documentFlags.Validate(), c.traceFlags.Validate(), c.readyFlags.Validate(), c.Access.check())
+	return errors.Join(c.limitFlags.Validate(), c.subscriptionFlags.Validate(), c.documentFlags.Validate(), c.traceFlags.Validate(), c.readyFlags.Validate(), c.Access.check())
 }

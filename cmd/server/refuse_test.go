@@ -48,6 +48,7 @@ func TestBadArguments(t *testing.T) {
 		"port in words":         {args: []string{"--addr", "127.0.0.1:http"}, want: `"http" is not a port`},
 		"host with spaces":      {args: []string{"--addr", "a b:80"}, want: `"a b" is not a host`},
 		"another's address":     {args: []string{"--addr", "192.0.2.1:0"}, want: "cannot listen on 192.0.2.1:0"},
+		"no subscriptions":      {args: []string{"--socket-subscriptions", "0"}, want: "--subscriptions and --socket-subscriptions must be more than 0"},
 		"no folder":             {args: []string{"--data", ""}, want: "--data must name a folder"},
 		"nonsense by variable":  {env: map[string]string{"KEIRETSU_ADDR": "nonsense"}, want: "--addr nonsense: expected HOST:PORT"},
 		"what the variable has": {args: []string{"--addr", "127.0.0.1:0"}, env: map[string]string{"KEIRETSU_DATA": "/dev/null"}, want: "/dev/null"},

@@ -95,6 +95,7 @@ func (c *serve) Run(ctx context.Context, m *Main, f *folder) (err error) {
 		return err
 	}
 
+	defer tell(ctx, g, index)()
 	if entry.access.Audit, err = c.Access.auditLog(m, f, log); err != nil {
 		return err
 	}
@@ -117,6 +118,7 @@ func (c *serve) Run(ctx context.Context, m *Main, f *folder) (err error) {
 		Limits:        c.limits(),
 		Traffic:       c.traffic(),
 		DrainTimeout:  c.DrainTimeout,
+		Subscriptions: c.bounds(),
 		Introspection: server.Introspection(c.Introspection),
 		Documents:     documents,
 		DocumentsOnly: c.DocumentsOnly,
@@ -183,6 +185,26 @@ func loadSeeds(ctx context.Context, g *kg.Graph, index *search.Index, log *slog.
 		log.Warn("searches do not find the demo facts yet", slog.Any("error", err))
 	}
 	return nil
+}
+
+// tell tells the index of every change at once, so that a search finds what was
+// just written. Where that ends early, the index still looks for itself.
+func tell(ctx context.Context, g *kg.Graph, index *search.Index) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for _, err := range g.Changes(ctx, nil, kg.ChangeFilter{}) {
+			if err != nil {
+				return
+			}
+			index.Notify()
+		}
+	}()
+	return func() {
+		cancel()
+		<-done
+	}
 }
 
 // greet says what is there and where to click.

@@ -68,10 +68,7 @@ func (c *clients) allowFrom(addr netip.Addr, principal string) (wait time.Durati
 	if c == nil || addr.IsLoopback() && !c.here {
 		return 0, true
 	}
-	key := network(addr).String()
-	if principal != "" {
-		key = "principal " + principal
-	}
+	key := clientKey(addr, principal)
 	now := time.Now()
 	reservation := c.limiter(key).ReserveN(now, 1)
 	if wait = reservation.DelayFrom(now); wait > 0 {
@@ -79,6 +76,14 @@ func (c *clients) allowFrom(addr netip.Addr, principal string) (wait time.Durati
 		return wait, false
 	}
 	return 0, true
+}
+
+// clientKey names a client: by its principal if it is known, else by its address.
+func clientKey(addr netip.Addr, principal string) string {
+	if principal != "" {
+		return "principal " + principal
+	}
+	return network(addr).String()
 }
 
 func (c *clients) limiter(key string) *rate.Limiter {

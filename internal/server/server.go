@@ -158,7 +158,7 @@ func New(cfg Config) (*Server, error) {
 		api.SetDisableSuggestion(true)
 		api.SetValidationRulesFn(rulesWithoutSuggestions)
 	}
-	s.hub = newHub(transport{
+	s.hub = newHub(s, transport{
 		limits:      limits,
 		timeout:     s.traffic.Timeout,
 		gate:        s.gate,
@@ -167,7 +167,7 @@ func New(cfg Config) (*Server, error) {
 		presenter:   s.presenter,
 		metrics:     metrics,
 		withRequest: cfg.WithRequest,
-	}, cfg.Subscriptions, keeper, s.clients, s.traffic.TrustedProxies, s.log)
+	}, cfg.Subscriptions, keeper)
 	api.AddTransport(webSockets{s.hub, pages})
 	api.AddTransport(httpTransport{s.hub})
 

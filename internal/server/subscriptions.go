@@ -15,7 +15,6 @@ import (
 	"github.com/vektah/gqlparser/v2/gqlerror"
 
 	"keiretsu/graph/model"
-	"keiretsu/internal/auth"
 	"keiretsu/internal/kg"
 )
 
@@ -88,6 +87,8 @@ type hub struct {
 	clients *clients
 	trusted []netip.Prefix
 	log     *slog.Logger
+	// principal names who asks, as Config.Principal does.
+	principal func(context.Context) string
 	// most is how many updates are worked out at a time.
 	most int
 
@@ -105,9 +106,10 @@ type hub struct {
 	running  sync.WaitGroup
 }
 
-func newHub(t transport, bounds Subscriptions, keeper *gatekeeper, clients *clients, trusted []netip.Prefix, log *slog.Logger) *hub {
+func newHub(s *Server, t transport, bounds Subscriptions, keeper *gatekeeper) *hub {
 	return &hub{
-		transport: t, bounds: bounds.withDefaults(), keeper: keeper, clients: clients, trusted: trusted, log: log, most: max(2, runtime.GOMAXPROCS(0)),
+		transport: t, bounds: bounds.withDefaults(), keeper: keeper, clients: s.clients, trusted: s.traffic.TrustedProxies,
+		log: s.log, principal: s.principal, most: max(2, runtime.GOMAXPROCS(0)),
 		from: make(map[string]int), sockets: make(map[*socket]struct{}), draining: make(chan struct{}),
 	}
 }
@@ -163,13 +165,13 @@ func (h *hub) subscribe(ctx context.Context, exec graphql.GraphExecutor, op *gra
 	refused := func(err *gqlerror.Error) *graphql.Response {
 		return exec.DispatchError(graphql.WithOperationContext(ctx, op), gqlerror.List{err})
 	}
-	if cost := requestFrom(ctx).cost; cost > h.largeCost {
+	if cost := costOf(op); cost > h.largeCost {
 		return nil, refused(refuse(codeTooComplex, "an update may hold about %d values, more than the %d allowed for one that is sent to everyone who asks; ask for fewer fields, and for the rest in a query", cost, h.largeCost))
 	}
 	if fields := graphql.CollectFields(op, op.Operation.SelectionSet, nil); len(fields) != 1 {
 		return nil, refused(refuse(errcode.ValidationFailed, "a subscription has exactly one field, not %d", len(fields)))
 	}
-	client, reason := h.admit(from, auth.PrincipalFrom(ctx))
+	client, reason := h.admit(from, h.principal(ctx))
 	if reason != "" {
 		h.metrics.refused(reason)
 		if reason == "draining" {
@@ -212,8 +214,8 @@ func (h *hub) rescue(ctx context.Context, response **graphql.Response) {
 }
 
 // admit counts a subscription in, or says why not.
-func (h *hub) admit(from netip.Addr, p auth.Principal) (client, reason string) {
-	client = clientKey(from, p)
+func (h *hub) admit(from netip.Addr, principal string) (client, reason string) {
+	client = clientKey(from, principal)
 	most := h.bounds.Client
 	if most == 0 && from.IsLoopback() {
 		most = -1
@@ -243,14 +245,6 @@ func (h *hub) dismiss(client string) {
 	if h.from[client]--; h.from[client] == 0 {
 		delete(h.from, client)
 	}
-}
-
-// clientKey names a client: by its principal if it is known, else by its address.
-func clientKey(from netip.Addr, p auth.Principal) string {
-	if p.IsAnonymous() {
-		return network(from).String()
-	}
-	return "principal " + p.Name
 }
 
 // start lets the subscription be worked on.

@@ -592,12 +592,7 @@ func (op *socketOperation) respond(ctx context.Context, authorization string, pa
 	if err != nil {
 		return failed(err)
 	}
-	principal := auth.PrincipalFrom(ctx)
-	name := principal.Name
-	if principal.IsAnonymous() {
-		name = ""
-	}
-	if _, ok := h.clients.allowFrom(s.from, name); !ok {
+	if _, ok := h.clients.allowFrom(s.from, h.principal(ctx)); !ok {
 		h.metrics.refused("client_rate")
 		return failed(refuse(codeRateLimited, "too many requests from one client; wait a moment"))
 	}
@@ -610,7 +605,7 @@ func (op *socketOperation) respond(ctx context.Context, authorization string, pa
 			s.mu.Lock()
 			op.subscription = true
 			s.mu.Unlock()
-			lasting := auth.WithPrincipal(op.ctx, principal)
+			lasting := auth.WithPrincipal(op.ctx, auth.PrincipalFrom(ctx))
 			op.sub, refused = h.subscribe(lasting, s.exec, o, nil, s.from, op)
 			return refused
 		}})
