@@ -1,10 +1,10 @@
 # Names for the commands one needs. The work is in scripts/ and in the go and npm commands themselves.
 
 .DEFAULT_GOAL := help
-.PHONY: help run check test lint fmt fuzz torture generate bench web
+.PHONY: help run check test lint fmt fuzz torture generate bench web subscribers
 
 help: ## what there is (this list)
-	@awk -F ': ## ' '/^[a-z]+: ## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ': ## ' '/^[a-z]+: ## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: ## start the server on its demo facts
 	go run ./cmd/server
@@ -37,3 +37,6 @@ web: ## build the web assets again, after a change in internal/web/app
 	npm --prefix internal/web/app ci
 	npm --prefix internal/web/app run check
 	npm --prefix internal/web/app run build
+
+subscribers: ## ten thousand subscribers of one process: what each takes, how fast all are told, what comes back
+	KEIRETSU_TEST_SUBSCRIBERS=10000 go test ./cmd/server -v -count 1 -run TestIdleSubscribers

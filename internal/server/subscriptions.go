@@ -99,6 +99,7 @@ type hub struct {
 	open    int
 	from    map[string]int
 	sockets map[*socket]struct{}
+	peak    int // the most sockets since memory was given back
 	// draining is closed, and stopping set, when the server stops; running are the
 	// goroutines that it waits for.
 	draining chan struct{}

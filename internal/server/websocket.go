@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"sync"
@@ -101,6 +102,7 @@ func (h *hub) enter(s *socket) bool {
 		return false
 	}
 	h.sockets[s] = struct{}{}
+	h.peak = max(h.peak, len(h.sockets))
 	h.running.Add(1)
 	h.metrics.sockets.Inc()
 	return true
@@ -112,8 +114,17 @@ func (h *hub) left(s *socket) {
 	defer h.mu.Unlock()
 	delete(h.sockets, s)
 	h.metrics.sockets.Dec()
+	if h.peak >= crowd && len(h.sockets) <= h.peak/8 && !h.stopping {
+		h.peak = len(h.sockets)
+		h.running.Go(debug.FreeOSMemory)
+	}
 	h.running.Done()
 }
+
+// crowd is how many sockets take so much memory that it is worth a collection of
+// garbage to give it back to the system when they have gone. Left to itself the
+// runtime takes minutes for that.
+const crowd = 1000
 
 const (
 	// socketBuffer is the size of the buffers of a socket, in bytes: enough for a
