@@ -147,6 +147,16 @@ func (e *TooComplexError) Error() string { return e.Reason }
 // Is reports that every TooComplexError is an ErrTooComplex.
 func (e *TooComplexError) Is(target error) bool { return target == ErrTooComplex }
 
+// UnavailableError is an ErrUnavailable that says why, and what ends it. Its text
+// is safe to show to a client.
+type UnavailableError struct{ Reason string }
+
+// Error returns the reason.
+func (e *UnavailableError) Error() string { return e.Reason }
+
+// Is reports that every UnavailableError is an ErrUnavailable.
+func (e *UnavailableError) Is(target error) bool { return target == ErrUnavailable }
+
 func tooComplexf(format string, args ...any) error {
 	return &TooComplexError{Reason: fmt.Sprintf(format, args...)}
 }

@@ -36,7 +36,7 @@ import (
 //	FORBIDDEN                                       the token lacks a scope, a page of another origin sent it, or nobody may ask it here
 //	PERSISTED_QUERY_NOT_FOUND                       no document of this hash is known; send its text along
 //	TOO_SLOW                                        a subscriber does not read what it is told
-//	UNAVAILABLE                                     the store cannot answer at present
+//	UNAVAILABLE                                     the store cannot answer, or takes no writes, at present
 //	INTERNAL          requestId                     a fault of ours, found in the log under that id
 const (
 	codeBadUserInput      = "BAD_USER_INPUT"
@@ -133,6 +133,10 @@ func (p presenter) describe(ctx context.Context, err error, field *graphql.Field
 	}
 	if costly, ok := errors.AsType[*kg.TooComplexError](err); ok {
 		return codeTooComplex, costly.Reason
+	}
+	if unavailable, ok := errors.AsType[*kg.UnavailableError](err); ok {
+		p.logOnce(ctx, slog.LevelWarn, "store unavailable", err)
+		return codeUnavailable, unavailable.Reason
 	}
 	switch {
 	case errors.Is(err, kg.ErrInvalid):

@@ -56,6 +56,7 @@ func TestErrorsByClass(t *testing.T) {
 		{"too complex, unsaid", wrap(kg.ErrTooComplex), "answering would cost more than one request may; ask for less at a time", map[string]any{"code": "TOO_COMPLEX"}},
 		{"too large", wrap(kg.ErrTooLarge), "the request or its answer is larger than allowed; ask for less at a time", map[string]any{"code": "TOO_LARGE"}},
 		{"unavailable", wrap(kg.ErrUnavailable), "the store cannot answer at present; try again", map[string]any{"code": "UNAVAILABLE"}},
+		{"unavailable, and why", wrap(&kg.UnavailableError{Reason: "the disk is nearly full"}), "the disk is nearly full", map[string]any{"code": "UNAVAILABLE"}},
 		{"closed", wrap(kg.ErrClosed), "the store cannot answer at present; try again", map[string]any{"code": "UNAVAILABLE"}},
 		{"deadline", wrap(context.DeadlineExceeded), "no complete answer within 10s; ask for less", map[string]any{"code": "TIMEOUT"}},
 		{"cancelled", wrap(context.Canceled), "the request was cancelled", map[string]any{"code": "UNAVAILABLE"}},

@@ -25,6 +25,9 @@ func TestMain(m *testing.M) {
 	if dir := os.Getenv(syncVariable); dir != "" {
 		writeAndTell(dir)
 	}
+	if dir := os.Getenv(fullVariable); dir != "" {
+		writeOnFullDisk(dir)
+	}
 	goleak.VerifyTestMain(m)
 }
 

@@ -130,7 +130,7 @@ func (m *mender) flush() error {
 // amend commits rows as a commit that appears in no change log, and says by the
 // head where the store then stands. The caller holds the right to write.
 func (s *Store) amend(rows []row, h head) error {
-	if err := s.checkSpace(); err != nil {
+	if err := s.space.check(sizeOf(rows)); err != nil {
 		return err
 	}
 	s.mu.Lock()

@@ -61,6 +61,7 @@
 //
 //	LOCK     taken by the process that has the store open
 //	MARK     what the store must hold (mark.go), written after every group of commits
+//	SPARE    space that is given up when the disk is full (space.go)
 //	badger/  Badger's own files
 //
 // Badger repairs in silence: it cuts its log off at the first damaged byte,
@@ -105,8 +106,8 @@
 // # Where to start reading
 //
 // keys.go for the rows and rows.go for how a record becomes some; group.go and
-// store.go for writing, logs.go for how it lasts; snapshot.go, relations.go and
-// reader.go for reading; open.go, inspect.go and mark.go for what is refused and
-// why; backupfile.go, backup.go and restore.go for backups; check.go for what is
-// looked at.
+// store.go for writing, logs.go for how it lasts, space.go for what it needs of
+// the disk; snapshot.go, relations.go and reader.go for reading; open.go,
+// inspect.go and mark.go for what is refused and why; backupfile.go, backup.go
+// and restore.go for backups; check.go for what is looked at.
 package badgerstore

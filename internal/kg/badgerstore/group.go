@@ -87,7 +87,7 @@ func (s *Store) stage(ctx context.Context, b *kg.Batch) (kg.Revision, *group, er
 	staged, last, broken := s.staged, s.last, s.broken
 	s.mu.Unlock()
 	if broken != nil {
-		return 0, nil, fmt.Errorf("%w until the store is opened again, since a write failed: %w", kg.ErrUnavailable, broken)
+		return 0, nil, fmt.Errorf("%w: %w", errBroken, broken)
 	}
 	// Only a writer moves staged, and this is the writer.
 	r := s.reader(ctx, staged, &s.work)
@@ -112,7 +112,11 @@ func (s *Store) stage(ctx context.Context, b *kg.Batch) (kg.Revision, *group, er
 	if err := checkSizes(w.rows); err != nil {
 		return 0, nil, err
 	}
-	if err := s.checkSpace(); err != nil {
+	bytes := sizeOf(w.rows)
+	if s.leaveTree(w.rows) {
+		bytes += uint64(s.db.Opts().ValueLogFileSize)
+	}
+	if err := s.space.check(bytes); err != nil {
 		return 0, nil, err
 	}
 	if err := ctx.Err(); err != nil {
@@ -142,6 +146,9 @@ func (s *Store) take(commit moment) *group {
 	return s.pending
 }
 
+// errBroken is told of every write after one has failed.
+var errBroken = &kg.UnavailableError{Reason: "a write has failed, so nothing more is written until the server is started again; reading goes on"}
+
 // fail ends writing until the store is opened again.
 func (s *Store) fail(cause error) error {
 	s.mu.Lock()
@@ -149,7 +156,7 @@ func (s *Store) fail(cause error) error {
 	if s.broken == nil {
 		s.broken = cause
 	}
-	return fmt.Errorf("%w: %w", kg.ErrUnavailable, cause)
+	return fmt.Errorf("%w: %w", errBroken, cause)
 }
 
 // startForcing lets staged groups be made durable, one after the other.

@@ -34,6 +34,12 @@ type findings struct {
 	// tables is the largest timestamp in the tables, 0 where there are none.
 	// Tables hold everything up to it, since memory is written out in order.
 	tables uint64
+	// fresh counts the tables that have not been merged with others yet, and
+	// toMerge is the size of them and of those of the level that they go to.
+	fresh   int
+	toMerge int64
+	// idle is what the disk gives back of files that are of no use.
+	idle uint64
 	// logs are Badger's logs, oldest first.
 	logs []log
 }
@@ -43,6 +49,8 @@ type log struct {
 	name string
 	// commits are its transactions, in the order in which they were written.
 	commits []logged
+	// size is how long they are together.
+	size int64
 }
 
 // logged is a transaction in a log.
@@ -84,17 +92,73 @@ func inspect(ctx context.Context, dir string, acknowledged uint64) (findings, er
 	if f.tables, err = checkTables(ctx, dir, tables); err != nil {
 		return f, err
 	}
+	if err := f.weigh(dir, tables); err != nil {
+		return f, err
+	}
 	for _, name := range f.files { // in order of their names, and so of their numbers
 		if filepath.Ext(name) != logEnding {
 			continue
 		}
-		commits, err := readLog(filepath.Join(dir, name), acknowledged)
+		commits, size, err := readLog(filepath.Join(dir, name), acknowledged)
 		if err != nil {
 			return f, err
 		}
-		f.logs = append(f.logs, log{name, commits})
+		f.logs = append(f.logs, log{name, commits, size})
 	}
 	return f, nil
+}
+
+// weigh sums up how much there is of what.
+func (f *findings) weigh(dir string, tables map[uint64]badger.TableManifest) error {
+	known := make(map[string]bool)
+	levels := make(map[uint8]int64)
+	for id, m := range tables {
+		path := table.NewFilename(id, dir)
+		info, err := os.Stat(path)
+		if err != nil {
+			return err
+		}
+		known[filepath.Base(path)] = true
+		levels[m.Level] += info.Size()
+		if m.Level == 0 {
+			f.fresh++
+		}
+	}
+	f.toMerge = levels[0]
+	for level := uint8(1); level != 0; level++ {
+		if levels[level] > 0 {
+			f.toMerge += levels[level]
+			break
+		}
+	}
+	for _, name := range f.files {
+		path := filepath.Join(dir, name)
+		info, err := os.Stat(path)
+		if err != nil {
+			return err
+		}
+		if empty := info.Size() == 0; !empty && (filepath.Ext(name) != ".sst" || known[name]) {
+			continue
+		}
+		if bytes, err := allocated(path); err == nil {
+			f.idle += bytes
+		}
+	}
+	return nil
+}
+
+// waiting returns how much Badger may write as soon as it opens the folder: a
+// table of every log, and where that makes as many as it merges, what comes of
+// merging them.
+func (f findings) waiting(merged int) uint64 {
+	logged := int64(0)
+	for _, log := range f.logs {
+		logged += log.size
+	}
+	if f.fresh+len(f.logs) < merged {
+		return uint64(logged)
+	}
+	return uint64(2*logged + f.toMerge)
 }
 
 // timestamps returns those of the whole transactions in the logs, in order, each
@@ -282,23 +346,22 @@ const (
 
 // readLog returns the transactions that a log holds whole, up to the first
 // damaged byte: those that Badger would find. Of those behind the acknowledged
-// one it also looks into the value log.
-func readLog(path string, acknowledged uint64) ([]logged, error) {
+// one it also looks into the value log. It also returns how far it has read.
+func readLog(path string, acknowledged uint64) (commits []logged, at int64, err error) {
 	file, err := os.Open(path)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer file.Close()
 	in := bufio.NewReaderSize(file, 1<<20)
 	if _, err := in.Discard(logHeader); err != nil {
-		return nil, nil
+		return nil, 0, nil
 	}
-	var commits []logged
 	var entry logEntry
 	var now logged // the transaction that is being read, 0 where there is none
-	for at := int64(logHeader); ; at += int64(len(entry.body)) + crc32.Size {
+	for at = logHeader; ; at += int64(len(entry.body)) + crc32.Size {
 		if ok, err := entry.read(in); err != nil || !ok {
-			return commits, err
+			return commits, at, err
 		}
 		switch {
 		case entry.body[0]&logInBatch != 0:
@@ -307,7 +370,7 @@ func readLog(path string, acknowledged uint64) ([]logged, error) {
 				now = logged{timestamp: ts, start: at}
 			}
 			if ts == 0 || ts != now.timestamp {
-				return commits, nil
+				return commits, at, nil
 			}
 			if entry.body[0]&logPointer != 0 && ts > acknowledged {
 				now.torn = now.torn || !valueIsThere(filepath.Dir(path), entry.value())
@@ -315,12 +378,12 @@ func readLog(path string, acknowledged uint64) ([]logged, error) {
 		case entry.body[0]&logEndsBatch != 0:
 			ts, err := strconv.ParseUint(string(entry.value()), 10, 64)
 			if err != nil || ts != now.timestamp {
-				return commits, nil
+				return commits, at, nil
 			}
 			commits = append(commits, now)
 			now = logged{}
 		case now.timestamp != 0:
-			return commits, nil
+			return commits, at, nil
 		}
 	}
 }

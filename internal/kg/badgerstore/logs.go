@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 )
 
 // logs forces what Badger has written to its logs onto the disk. Badger's own
@@ -30,6 +31,12 @@ type logs struct {
 	active, behind, values uint64
 	// named is the newest log whose name the disk has.
 	named uint64
+
+	// size is that of a log file, 0 where no space is kept for logs. ahead is
+	// what the log after the active one has of the disk.
+	size, ahead uint64
+	// makeRoom is asked for space on a full disk.
+	makeRoom func()
 }
 
 // The names of Badger's logs end like this, behind a number.
@@ -40,7 +47,7 @@ const (
 
 // openLogs finds the logs of a folder that Badger has just opened. What lay in
 // them before is on the disk (settle).
-func openLogs(dir string) (*logs, error) {
+func openLogs(dir string, size int64, makeRoom func()) (*logs, error) {
 	rows, err := numbered(dir, logEnding)
 	if err != nil {
 		return nil, err
@@ -53,7 +60,10 @@ func openLogs(dir string) (*logs, error) {
 		return nil, errors.New("the engine has made no log")
 	}
 	newest := rows[len(rows)-1]
-	return &logs{dir: dir, sync: forceFile, active: newest, behind: newest, values: values[len(values)-1]}, nil
+	return &logs{
+		dir: dir, sync: forceFile, active: newest, behind: newest, values: values[len(values)-1],
+		size: uint64(size), makeRoom: makeRoom,
+	}, nil
 }
 
 // numbered returns the numbers of the files in the folder whose names end so, in
@@ -89,18 +99,128 @@ func (l *logs) valuePath(n uint64) string {
 // transaction has made it so, and the next is begun by the transaction after
 // that; so whoever has written one calls this before it counts as written.
 func (l *logs) follow() error {
+	moved, err := l.move()
+	if err != nil || !moved {
+		return err
+	}
+	if err = l.reserve(); errors.Is(err, syscall.ENOSPC) {
+		l.makeRoom()
+		err = l.reserve()
+	}
+	return err
+}
+
+// move finds the active log.
+func (l *logs) move() (moved bool, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for {
 		info, err := os.Stat(l.path(l.active + 1))
 		if errors.Is(err, fs.ErrNotExist) || err == nil && info.Size() == 0 {
-			return nil
+			return moved, nil
 		}
 		if err != nil {
-			return err
+			return moved, err
 		}
 		l.active++
+		l.ahead, moved = 0, true
 	}
+}
+
+// reserve sees to it that the active log and the next have their space on the
+// disk. Badger makes a log as a file of holes, which it writes into through
+// mapped memory; a disk that is full by then would end the process. The next one
+// is begun in the middle of a transaction, so it is there before, without length:
+// that is how Badger knows that it may use it.
+func (l *logs) reserve() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.size == 0 || l.ahead == l.size {
+		return nil
+	}
+	active, err := os.OpenFile(l.path(l.active), os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	err = errors.Join(allocate(active, int64(l.size), true), active.Close())
+	if errors.Is(err, errors.ErrUnsupported) {
+		l.size = 0
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	next, err := os.OpenFile(l.path(l.active+1), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	err = errors.Join(allocate(next, int64(l.size), false), forceData(next), next.Close())
+	if err != nil {
+		return err
+	}
+	if err := syncFolder(l.dir); err != nil {
+		return err
+	}
+	l.ahead, l.named = l.size, l.active+1
+	return nil
+}
+
+// reserveValues does the same for the value log, which is hardly ever used.
+func (l *logs) reserveValues() error {
+	if l.size == 0 {
+		return nil
+	}
+	numbers, err := numbered(l.dir, valueLogEnding)
+	if err != nil {
+		return err
+	}
+	file, err := os.OpenFile(l.valuePath(numbers[len(numbers)-1]), os.O_RDWR, 0)
+	if err != nil {
+		return err
+	}
+	info, err := file.Stat()
+	if err == nil {
+		err = allocate(file, info.Size(), true)
+	}
+	return errors.Join(err, file.Close())
+}
+
+// oldValues reports that there is a file of the value log, apart from the newest,
+// with something in it.
+func (l *logs) oldValues() (bool, error) {
+	numbers, err := numbered(l.dir, valueLogEnding)
+	if err != nil {
+		return false, err
+	}
+	for _, n := range numbers[:len(numbers)-1] {
+		if info, err := os.Stat(l.valuePath(n)); err == nil && info.Size() > logHeader {
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// held is the space on the disk that is kept for the next log.
+func (l *logs) held() uint64 {
+	if l == nil {
+		return 0
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.ahead
+}
+
+// close takes away the log that has not been begun.
+func (l *logs) close() error {
+	path := l.path(l.active + 1)
+	info, err := os.Stat(path)
+	if err == nil && info.Size() == 0 {
+		err = os.Remove(path)
+	}
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // force makes everything last that has been written to the logs by now.

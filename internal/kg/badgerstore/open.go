@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/dgraph-io/badger/v4"
@@ -69,7 +70,6 @@ func badgerOptions(o Options) badger.Options {
 	}
 	memory = max(memory, leastMemory)
 	return badger.DefaultOptions(filepath.Join(o.Dir, tablesDir)).
-		WithLogger(logger{o.Logger}).
 		WithMetricsEnabled(false).
 		WithSyncWrites(!forcesLogs).
 		WithDetectConflicts(false).
@@ -114,7 +114,7 @@ func open(ctx context.Context, o Options, engine badger.Options) (*Store, error)
 	s := &Store{
 		dir: o.Dir, log: o.Logger, lock: lock, pieces: usualPieces,
 		writing: make(chan struct{}, 1), wake: make(chan struct{}, 1), last: durable(),
-		stopGC: func() {}, stopForcing: func() {},
+		stopGC: func() {}, stopForcing: func() {}, stopWatching: func() {},
 		beforePart: func() error { return nil }, beforeForce: func() error { return nil },
 	}
 	if err := s.open(ctx, engine); err != nil {
@@ -158,8 +158,8 @@ func (s *Store) open(ctx context.Context, o badger.Options) error {
 		// where it does not fit.
 		o.MemTableSize = max(o.MemTableSize, standing.memory)
 	}
-	s.needed = 4 * uint64(o.MemTableSize)
-	if err := s.checkSpace(); err != nil {
+	s.space = newSpace(s.dir, s.log, o.MemTableSize, o.ValueLogFileSize, found.waiting(o.NumLevelZeroTables))
+	if err := s.space.admit(!standing.ready, found.idle); err != nil {
 		return err
 	}
 	if s.mark, err = openMark(s.dir, standing); err != nil {
@@ -174,10 +174,14 @@ func (s *Store) open(ctx context.Context, o badger.Options) error {
 	if err := found.settle(o.Dir); err != nil {
 		return plain("it cannot be written to", err)
 	}
+	o = o.WithLogger(logger{s.log, s.space.brake, func() { s.space.ease() }})
 	if s.db, err = openBadger(o); err != nil {
 		return err
 	}
-	if s.logs, err = openLogs(o.Dir); err != nil {
+	if s.logs, err = openLogs(o.Dir, 2*o.MemTableSize, s.space.makeRoom); err != nil {
+		return err
+	}
+	if err := s.space.start(s.logs, s.atWork); err != nil {
 		return err
 	}
 	if !standing.ready {
@@ -189,6 +193,7 @@ func (s *Store) open(ctx context.Context, o badger.Options) error {
 		return err
 	}
 	s.startForcing()
+	s.startWatching()
 	s.startGC()
 	return nil
 }
@@ -335,19 +340,6 @@ func firstLine(text string) string {
 	return line
 }
 
-// checkSpace returns ErrUnavailable where the disk is so full that the engine,
-// which writes through mapped memory, would be killed rather than told.
-func (s *Store) checkSpace() error {
-	free, err := freeSpace(s.dir)
-	if err != nil {
-		return err
-	}
-	if free < s.needed {
-		return fmt.Errorf("the disk has %d MiB left and %d are needed: %w", free>>20, s.needed>>20, kg.ErrUnavailable)
-	}
-	return nil
-}
-
 // startGC lets the engine give disk space back from time to time.
 func (s *Store) startGC() {
 	ctx, cancel := context.WithCancel(context.Background())
@@ -389,6 +381,15 @@ func (s *Store) collect(ctx context.Context) {
 // soon as nobody can be reading it; an iterator keeps it until the new one is on
 // the disk.
 func (s *Store) collectOne() error {
+	if old, err := s.logs.oldValues(); err != nil || !old {
+		return errors.Join(err, badger.ErrNoRewrite)
+	}
+	if err := s.space.check(uint64(s.db.Opts().ValueLogFileSize)); err != nil {
+		return err
+	}
+	if err := s.logs.reserveValues(); err != nil {
+		return err
+	}
 	txn := s.db.NewTransactionAt(latest.timestamp, false)
 	reading := txn.NewIterator(badger.IteratorOptions{})
 	err := s.db.RunValueLogGC(0.5)
@@ -426,7 +427,7 @@ func lockFolder(dir string) (*folderLock, error) {
 	if err = file.Truncate(0); err == nil {
 		_, err = file.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	}
-	if err != nil {
+	if err != nil && !errors.Is(err, syscall.ENOSPC) { // on a full disk, the lock has to do without a number
 		_ = file.Close()
 		return nil, plain("it cannot be written to", err)
 	}

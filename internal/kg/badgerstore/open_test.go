@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -77,10 +76,15 @@ func contents(t testing.TB, dir string) map[string]string {
 	return files
 }
 
-// only returns the one file in a store's folder that the pattern fits.
+// only returns the one file in a store's folder that the pattern fits, apart from
+// the log that is kept ready.
 func only(t testing.TB, dir, pattern string) string {
 	t.Helper()
 	found, err := filepath.Glob(filepath.Join(dir, tablesDir, pattern))
+	found = slices.DeleteFunc(found, func(path string) bool {
+		info, err := os.Stat(path)
+		return err == nil && info.Size() == 0
+	})
 	if err != nil || len(found) != 1 {
 		t.Fatalf("%s: %v, %v", pattern, found, err)
 	}
@@ -430,7 +434,7 @@ func TestCrashWhileCreating(t *testing.T) {
 				t.Fatal(err)
 			}
 			if strings.Contains(left, tablesDir) {
-				db, err := openBadger(badgerOptions(Options{Dir: dir, Logger: discard}))
+				db, err := openBadger(badgerOptions(Options{Dir: dir, Logger: discard}).WithLogger(nil))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -630,25 +634,6 @@ func TestLessMemoryAfterACrash(t *testing.T) {
 		copyFolder(t, copied, again)
 		copied = again
 	}
-}
-
-// TestFullDisk refuses writes before the engine could hit the end of the disk,
-// and goes on reading.
-func TestFullDisk(t *testing.T) {
-	dir := t.TempDir()
-	s := openTest(t, dir)
-	fill(t, s)
-	before := dump(t, s)
-	needed := s.needed
-	s.needed = math.MaxUint64
-	if _, err := s.Apply(t.Context(), &kg.Batch{Put: []kg.Record{company("x")}}); !errors.Is(err, kg.ErrUnavailable) {
-		t.Errorf("error %v, want %v", err, kg.ErrUnavailable)
-	}
-	if diff := kgtest.Diff(before, dump(t, s)); diff != "" {
-		t.Errorf("a refused write changed something:\n%s", diff)
-	}
-	s.needed = needed
-	apply(t, s, company("x"))
 }
 
 // TestFailedWrite lets a write fail after the engine has taken it: nobody sees

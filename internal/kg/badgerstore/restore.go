@@ -364,7 +364,7 @@ func (c *chain) fill(ctx context.Context, s *Store) error {
 		}
 		h.counts[e.kind]++
 		if c.written%checkEvery == 0 {
-			if err := s.checkSpace(); err != nil {
+			if err := errors.Join(s.logs.follow(), s.space.check(0)); err != nil {
 				return err
 			}
 		}

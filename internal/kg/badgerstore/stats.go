@@ -3,6 +3,7 @@ package badgerstore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -21,8 +22,9 @@ type Stats struct {
 	// logs (of what is in memory only otherwise), values (those too long for
 	// tables) and rest.
 	Disk map[string]int64
-	// Free is how much can still be written beside them, in bytes, and Needed
-	// how much there must be for the store to take writes.
+	// Free is how much can still be written beside them, in bytes, what the store
+	// holds ready included, and Needed how much there must be for it to take
+	// writes.
 	Free, Needed uint64
 	// Levels are the levels of tables that hold any.
 	Levels []Level
@@ -54,7 +56,7 @@ func (s *Store) Stats(ctx context.Context) (Stats, error) {
 		if err != nil {
 			return err
 		}
-		stats = Stats{Store: storeName(who.store), Revision: at, Records: h.counts, Needed: s.needed, MemoryTable: s.db.Opts().MemTableSize}
+		stats = Stats{Store: storeName(who.store), Revision: at, Records: h.counts, MemoryTable: s.db.Opts().MemTableSize}
 		for _, l := range s.db.Levels() {
 			if l.NumTables > 0 {
 				stats.Levels = append(stats.Levels, Level{l.Level, l.NumTables, l.Size})
@@ -63,10 +65,8 @@ func (s *Store) Stats(ctx context.Context) (Stats, error) {
 		if stats.Disk, err = diskOf(s.dir); err != nil {
 			return err
 		}
-		if stats.Free, err = freeSpace(s.dir); err != nil {
-			return err
-		}
-		return nil
+		stats.Free, stats.Needed, err = s.space.left()
+		return err
 	})
 	if err != nil {
 		return Stats{}, err
@@ -80,6 +80,9 @@ func (s *Store) Stats(ctx context.Context) (Stats, error) {
 	s.mu.Unlock()
 	if err := s.Writable(); err != nil {
 		stats.Unwritable = firstLine(err.Error())
+		if why, ok := errors.AsType[*kg.UnavailableError](err); ok {
+			stats.Unwritable = why.Reason
+		}
 	}
 	return stats, nil
 }
@@ -91,9 +94,9 @@ func (s *Store) Writable() error {
 	broken := s.broken
 	s.mu.Unlock()
 	if broken != nil {
-		return wrap("write", errors.Join(kg.ErrUnavailable, broken))
+		return wrap("write", fmt.Errorf("%w: %w", errBroken, broken))
 	}
-	return wrap("write", s.checkSpace())
+	return wrap("write", s.space.check(0))
 }
 
 // diskOf sums up what the files of a store take on the disk by what they are for.

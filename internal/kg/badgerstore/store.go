@@ -21,16 +21,14 @@ import (
 
 // Store is a kg.Store in one folder. Open makes it.
 type Store struct {
-	db   *badger.DB
-	dir  string
-	log  *slog.Logger
-	gate gate
-	lock *folderLock
-	mark *mark
-	// needed is the space that must be free on the disk before anything is written.
-	needed uint64
-
-	logs *logs
+	db    *badger.DB
+	dir   string
+	log   *slog.Logger
+	gate  gate
+	lock  *folderLock
+	mark  *mark
+	logs  *logs
+	space *space
 
 	// writing holds the right to write; whoever waits for it can give up.
 	writing chan struct{}
@@ -54,8 +52,8 @@ type Store struct {
 	// wake holds a word for every pending group.
 	wake chan struct{}
 
-	pieces              pieces
-	stopGC, stopForcing func()
+	pieces                            pieces
+	stopGC, stopForcing, stopWatching func()
 	// beforePart is called before every transaction and beforeForce before every
 	// group is forced to the disk; tests let them fail or wait.
 	beforePart, beforeForce func() error
@@ -158,7 +156,12 @@ func (s *Store) discard() {
 // several transactions, or with values in the value log, is forced to the disk
 // piece by piece, so that what comes later never lasts without it.
 func (s *Store) write(rows []row, timestamp uint64) error {
-	values := slices.ContainsFunc(rows, func(r row) bool { return int64(len(r.value)) >= s.db.Opts().ValueThreshold })
+	values := s.leaveTree(rows)
+	if values {
+		if err := s.logs.reserveValues(); err != nil {
+			return err
+		}
+	}
 	txn := s.db.NewTransactionAt(timestamp, true)
 	defer func() { txn.Discard() }()
 	parts := 0
@@ -201,6 +204,11 @@ func (s *Store) write(rows []row, timestamp uint64) error {
 	return force()
 }
 
+// leaveTree reports that there are rows whose values go to the value log.
+func (s *Store) leaveTree(rows []row) bool {
+	return slices.ContainsFunc(rows, func(r row) bool { return int64(len(r.value)) >= s.db.Opts().ValueThreshold })
+}
+
 // into writes the row, or takes it away where it has no value.
 func (r row) into(txn *badger.Txn) error {
 	if r.value == nil {
@@ -223,6 +231,14 @@ func checkSizes(rows []row) error {
 		}
 	}
 	return nil
+}
+
+// sizeOf returns how many bytes rows take.
+func sizeOf(rows []row) (n uint64) {
+	for _, r := range rows {
+		n += uint64(len(r.key) + len(r.value))
+	}
+	return n
 }
 
 // writer turns records into the rows that change.
@@ -439,5 +455,6 @@ func (s *Store) Close() error {
 	}
 	s.stopForcing()
 	s.stopGC()
-	return wrap("close", errors.Join(s.db.Close(), s.mark.close(), s.lock.release()))
+	s.stopWatching()
+	return wrap("close", errors.Join(s.db.Close(), s.logs.close(), s.mark.close(), s.lock.release()))
 }
