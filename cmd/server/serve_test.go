@@ -166,7 +166,20 @@ func answers(t *testing.T, p *program, query string, variables any) {
 // testExamples asks what GraphiQL opens with.
 func testExamples(t *testing.T, p *program) {
 	for _, example := range web.Examples() {
-		t.Run(example.Title, func(t *testing.T) { answers(t, p, example.Query, example.Variables) })
+		t.Run(example.Title, func(t *testing.T) {
+			if !strings.Contains(example.Query, "\nsubscription ") {
+				answers(t, p, example.Query, example.Variables)
+				return
+			}
+			s, err := subscribe(t.Context(), p, example.Query, example.Variables)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.CloseNow()
+			if u, err := s.next(t.Context()); err != nil || len(u.Touched) == 0 {
+				t.Errorf("told %v (%v)", u, err)
+			}
+		})
 	}
 }
 

@@ -25,7 +25,7 @@ func TestExamplesComeInTheOrderOfTheTabs(t *testing.T) {
 	}
 	want := []string{
 		"AcquiredIn", "PossiblyAcquiredIn", "EntityByName", "RelationsOf", "ObservationsOf",
-		"PartnersOfSubsidiaries", "Search", "Conflicts", "RelationsDuring",
+		"PartnersOfSubsidiaries", "Search", "Conflicts", "RelationsDuring", "ChangesOf",
 	}
 	if diff := cmp.Diff(want, operations); diff != "" {
 		t.Errorf("operations (-want +got):\n%s", diff)

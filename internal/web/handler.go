@@ -16,7 +16,8 @@ var dist embed.FS
 const root = "/graphiql"
 
 // contentSecurityPolicy lets the page reach its own origin and nothing else, and
-// no other page put it into a frame.
+// no other page put it into a frame. 'self' includes the WebSockets of the origin
+// (Content Security Policy Level 3, 6.7.2.8).
 // Monaco writes style elements, hence 'unsafe-inline' for styles; GraphiQL's
 // fonts and some of Monaco's pictures are data: URLs.
 const contentSecurityPolicy = "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; " +

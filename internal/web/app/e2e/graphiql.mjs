@@ -33,7 +33,8 @@ const examples = readdirSync(folder)
       query,
       variables: text(name.replace('.graphql', '.variables.json')),
       title: query.split('\n')[0].slice(2),
-      operation: /^query (\w+)/m.exec(query)[1],
+      operation: /^(?:query|subscription) (\w+)/m.exec(query)[1],
+      subscription: /^subscription /m.test(query),
     };
   });
 const operations = examples.map(example => example.operation);
@@ -106,10 +107,12 @@ async function shot(page, name) {
   await page.screenshot({ path: join(flags.screenshot, `${name}.png`) });
 }
 
-async function runExample(page, { operation, query, variables }) {
+async function runExample(page, { operation, query, variables, subscription }) {
   await tab(page, operation).click();
   assert.equal((await editorText(page, 'operation.graphql')).trimEnd(), query, 'query in the editor');
   assert.equal((await editorText(page, 'variables.json')).trimEnd(), variables, 'variables in the editor');
+
+  if (subscription) return runSubscription(page);
 
   const answered = page.waitForResponse(
     response => response.url() === endpoint && response.request().postDataJSON().operationName === operation,
@@ -124,6 +127,21 @@ async function runExample(page, { operation, query, variables }) {
   const shown = JSON.parse(await editorText(page, 'response.json'));
   assert.deepEqual(shown.errors, undefined, 'errors in the result pane');
   assert.deepEqual(shown, await response.json(), 'the result pane shows the answer');
+}
+
+/** Runs the subscription in the editor until its first update is shown, and ends it. */
+async function runSubscription(page) {
+  const opened = page.waitForEvent('websocket');
+  await page.getByRole('button', { name: /^Execute query/ }).click();
+  const socket = await opened;
+  assert.equal(socket.url(), endpoint.replace(/^http/, 'ws'), 'address of the WebSocket');
+  await page.locator('.result-window .view-lines').getByText('"data"').waitFor();
+  const [update] = [JSON.parse(await editorText(page, 'response.json'))].flat();
+  assert.deepEqual(update.errors, undefined, 'errors in the result pane');
+  assert.equal(update.data.changes.touched[0].id, 'alibaba-group', 'the update tells of what was asked for');
+  const closed = socket.waitForEvent('close');
+  await page.getByRole('button', { name: /^Stop query/ }).click();
+  await closed;
 }
 
 /** Runs one named check and carries on after a failure, so that a run tells all. */

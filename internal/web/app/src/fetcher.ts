@@ -1,9 +1,14 @@
 import { createGraphiQLFetcher, type Fetcher } from '@graphiql/toolkit';
-import { Kind, parse } from 'graphql';
+import { Kind, parse, type DocumentNode } from 'graphql';
+
+// A sibling of the page, wherever a proxy has put both.
+const url = new URL('../graphql', document.baseURI);
 
 const send = createGraphiQLFetcher({
-  // A sibling of the page, wherever a proxy has put both.
-  url: new URL('../graphql', document.baseURI).href,
+  url: url.href,
+  // Subscriptions, over the protocol graphql-transport-ws. What stands among the
+  // headers, such as a token, becomes the payload of the first message.
+  subscriptionUrl: url.href.replace(/^http/, 'ws'),
   enableIncrementalDelivery: false,
 });
 
@@ -12,17 +17,24 @@ const send = createGraphiQLFetcher({
  * delay and until then names the operation of the tab that was open before,
  * which the server would rightly not find.
  */
-function operationNameIn(query: string, proposed?: string | null) {
+function operationNameIn(query: DocumentNode, proposed?: string | null) {
+  const names = query.definitions.flatMap(definition =>
+    definition.kind === Kind.OPERATION_DEFINITION && definition.name ? [definition.name.value] : [],
+  );
+  return proposed && names.includes(proposed) ? proposed : names[0];
+}
+
+function parsed(query: string) {
   try {
-    const names = parse(query).definitions.flatMap(definition =>
-      definition.kind === Kind.OPERATION_DEFINITION && definition.name ? [definition.name.value] : [],
-    );
-    return proposed && names.includes(proposed) ? proposed : names[0];
+    return parse(query);
   } catch {
-    return proposed; // The server says what is wrong with the query.
+    return undefined; // The server says what is wrong with the query.
   }
 }
 
 /** Sends operations to the API beside this page. */
-export const fetcher: Fetcher = (params, options) =>
-  send({ ...params, operationName: operationNameIn(params.query, params.operationName) }, options);
+export const fetcher: Fetcher = (params, options) => {
+  const query = parsed(params.query);
+  if (!query) return send(params, options);
+  return send({ ...params, operationName: operationNameIn(query, params.operationName) }, { ...options, documentAST: query });
+};
