@@ -188,7 +188,7 @@ func TestUnusableDataFolder(t *testing.T) {
 		},
 		"a newer format": {
 			func(t *testing.T, data string) string {
-				rewriteMark(t, mark(data), "format=1 ", "format=1000 ")
+				rewriteMark(t, mark(data), "format=2 ", "format=1000 ")
 				return data
 			},
 			[]string{"written by a newer version of the program", "format 1000"},

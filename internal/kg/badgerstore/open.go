@@ -24,7 +24,7 @@ import (
 
 // formatVersion is the form of keys and values. A change to either, or to what
 // kg makes of names and how it orders them, is a new form.
-const formatVersion = 1
+const formatVersion = 2
 
 // Options say where a store is and what it may use.
 type Options struct {
@@ -190,6 +190,9 @@ func (s *Store) open(ctx context.Context, o badger.Options) error {
 		}
 	}
 	if err := s.load(ctx); err != nil {
+		return err
+	}
+	if err := s.migrate(ctx); err != nil {
 		return err
 	}
 	s.startForcing()
