@@ -338,15 +338,16 @@ func (s *socket) init(payload json.RawMessage) bool {
 // turnOut closes the socket to someone who may not use it, or not any more.
 func (s *socket) turnOut(err error) {
 	shown := s.hub.presenter.present(s.ctx, err)
+	reason, _ := shown.Extensions["code"].(string)
 	code := closeForbidden
-	if shown.Extensions["code"] == codeUnauthenticated {
+	if reason == codeUnauthenticated {
 		code = closeUnauthorized
 	}
 	if s.legacy {
 		payload, _ := json.Marshal(map[string]any{"message": shown.Message, "extensions": shown.Extensions})
 		s.send(message{Type: "connection_error", Payload: payload})
 	}
-	s.hub.keeper.refused(s.requestContext(""), codeUnauthenticated, "", nil)
+	s.hub.keeper.refused(s.requestContext(""), reason, "", nil)
 	s.close(code, shown.Message, closingGrace)
 }
 

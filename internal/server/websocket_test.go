@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/99designs/gqlgen/graphql"
 	"github.com/coder/websocket"
 	"github.com/google/go-cmp/cmp"
 
@@ -729,6 +730,69 @@ func TestManySubscriptionsShareWorkers(t *testing.T) {
 	for i, got := range told {
 		if !slices.Equal(got, want) {
 			t.Fatalf("subscription %d: %s", i, cmp.Diff(want, got))
+		}
+	}
+	r.end(t)
+}
+
+// TestEveryMutationOnASocketNeedsAToken sends each mutation of the schema over
+// WebSocket and for an answer of events, without a token and with one that can
+// only read.
+func TestEveryMutationOnASocketNeedsAToken(t *testing.T) {
+	access, tokens := newAccess(t)
+	var ran int
+	schemas := map[string]graphql.ExecutableSchema{
+		"schema of ours": schemaOfOurs(t, &ran),
+		"fake schema":    counting{newFakeSchema(), &ran},
+	}
+	for name, schema := range schemas {
+		for held, c := range map[string]struct{ header, code string }{
+			"none":   {"", codeUnauthenticated},
+			"reader": {"Bearer " + tokens[auth.ScopeRead], codeForbidden},
+		} {
+			t.Run(name+", "+held, func(t *testing.T) {
+				r := run(t, func(cfg *Config) { cfg.Access, cfg.Schema = access, schema })
+				var header []string
+				if c.header != "" {
+					header = []string{"Authorization", c.header}
+				}
+				conn := r.call(t, protocolToday, header...)
+				conn.say(t, `{"type":"connection_init"}`)
+				conn.hear(t, `{"type":"connection_ack"}`)
+				for _, m := range mutationsOf(schema.Schema()) {
+					body := bodyOf(t, m.query, m.variables)
+					conn.say(t, `{"id":"a","type":"subscribe","payload":`+body+`}`)
+					_, text, err := conn.Read(conn.ctx)
+					if err != nil || !strings.Contains(string(text), `"type":"error"`) || !strings.Contains(string(text), `"code":"`+c.code+`"`) {
+						t.Errorf("%s over WebSocket is answered %s (%v)", m.field, text, err)
+					}
+					if said := r.events(t, body, header...).rest(t); !strings.Contains(said, `"code":"`+c.code+`"`) || strings.Contains(said, `"data"`) {
+						t.Errorf("%s for events is answered %s", m.field, said)
+					}
+				}
+				r.end(t)
+			})
+		}
+	}
+	if ran != 0 {
+		t.Errorf("%d operations ran", ran)
+	}
+}
+
+// TestHostileDocumentsOnSockets sends the corpus of hostile documents as
+// operations of a socket: what is refused over HTTP is refused here.
+func TestHostileDocumentsOnSockets(t *testing.T) {
+	r := run(t, nil)
+	c := r.acknowledged(t)
+	for name, d := range hostileDocuments(t) {
+		body := bodyOf(t, d, nil)
+		if int64(len(body)) > r.hub.bounds.MessageBytes-100 {
+			continue // the message is too long, which TestConversations shows
+		}
+		c.say(t, `{"id":"a","type":"subscribe","payload":`+body+`}`)
+		_, text, err := c.Read(c.ctx)
+		if err != nil || !strings.Contains(string(text), `"type":"error"`) || !strings.Contains(string(text), `"code":"`+hostile[name].code+`"`) {
+			t.Fatalf("%s is answered %.500s (%v), want %s", name, text, err, hostile[name].code)
 		}
 	}
 	r.end(t)
