@@ -113,11 +113,6 @@ func until(t *testing.T, what string, so func() bool) {
 	}
 }
 
-// fast is bounds with which nothing takes long.
-func fast(cfg *Config) {
-	cfg.Subscriptions = Subscriptions{InitTimeout: 200 * time.Millisecond, Heartbeat: 50 * time.Millisecond, PongTimeout: 200 * time.Millisecond, Patience: 200 * time.Millisecond}
-}
-
 // end hangs up, stops the server and wants it to end well.
 func (r running) end(t *testing.T) {
 	t.Helper()
@@ -261,9 +256,11 @@ func TestConversations(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := run(t, func(cfg *Config) {
-				fast(cfg)
-				cfg.Subscriptions.Heartbeat = time.Minute // its pings are not part of the conversation
-				cfg.Subscriptions.Patience = time.Minute
+				// Pings are not part of the conversation.
+				cfg.Subscriptions = Subscriptions{InitTimeout: time.Minute, Heartbeat: time.Minute, Patience: time.Minute}
+				if c.code == closeInitTimeout {
+					cfg.Subscriptions.InitTimeout = 100 * time.Millisecond
+				}
 				cfg.Access.PlainTokens = true
 			})
 			conversation := r.call(t, c.protocol)
@@ -286,7 +283,7 @@ func TestConversations(t *testing.T) {
 		})
 	}
 	t.Run("binary", func(t *testing.T) {
-		r := run(t, fast)
+		r := run(t, nil)
 		c := r.call(t, protocolToday)
 		if err := c.Write(c.ctx, websocket.MessageBinary, []byte(`{"type":"connection_init"}`)); err != nil {
 			t.Fatal(err)
@@ -418,7 +415,7 @@ func TestTokensThatEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := run(t, func(cfg *Config) {
-		fast(cfg)
+		cfg.Subscriptions = Subscriptions{Heartbeat: 50 * time.Millisecond, PongTimeout: time.Minute}
 		tokens, err := auth.NewTokens(file, cfg.Logger)
 		if err != nil {
 			t.Fatal(err)
@@ -544,7 +541,7 @@ func (c *deafConn) Read(p []byte) (int, error) {
 func TestSlowReadersAreDropped(t *testing.T) {
 	const ticks = 400
 	text := strings.Repeat("x", 4<<10)
-	r := run(t, func(cfg *Config) { cfg.Subscriptions = Subscriptions{Patience: 500 * time.Millisecond} })
+	r := run(t, func(cfg *Config) { cfg.Subscriptions = Subscriptions{Patience: 3 * time.Second} })
 	r.schema.resolve["Tick.text"] = func(context.Context, map[string]any) (any, error) { return text, nil }
 	const ask = `{"id":"a","type":"subscribe","payload":{"query":"subscription { ticks { n text } }"}}`
 	slow, listen := r.deaf(t)
@@ -592,7 +589,9 @@ func TestSlowReadersAreDropped(t *testing.T) {
 
 // TestSilentClientsAreCut has a client that answers no ping.
 func TestSilentClientsAreCut(t *testing.T) {
-	r := run(t, fast)
+	r := run(t, func(cfg *Config) {
+		cfg.Subscriptions = Subscriptions{Heartbeat: time.Second, PongTimeout: time.Second, Patience: time.Minute}
+	})
 	c, listen := r.deaf(t)
 	defer listen()
 	c.say(t, `{"id":"a","type":"subscribe","payload":{"query":"subscription { ticks { n } }"}}`)
