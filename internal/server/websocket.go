@@ -70,7 +70,7 @@ func (t webSockets) Do(w http.ResponseWriter, r *http.Request, exec graphql.Grap
 		authorization: r.Header.Get("Authorization"), mayShow: t.pages.trusts(r), ops: make(map[string]*socketOperation),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
-	if !t.enter(s) {
+	if !t.enter() {
 		s.cancel()
 		t.reject(r.Context(), w, &problem{http.StatusServiceUnavailable, codeUnavailable, errGoingAway.Message})
 		return
@@ -84,28 +84,39 @@ func (t webSockets) Do(w http.ResponseWriter, r *http.Request, exec graphql.Grap
 	})
 	if err != nil { // the client has been told
 		s.cancel()
-		t.left(s)
+		t.running.Done()
 		requestFrom(r.Context()).code = codeBadUserInput
 		return
 	}
 	requestFrom(r.Context()).code = "OK"
 	s.net, s.legacy = up.conn, s.conn.Subprotocol() == protocolLegacy
 	s.conn.SetReadLimit(t.bounds.MessageBytes)
+	t.entered(s)
 	go s.serve()
 }
 
-// enter counts a socket in. It reports false where the server is stopping.
-func (h *hub) enter(s *socket) bool {
+// enter lets the server wait for a socket that is about to be. It reports false
+// where the server is stopping.
+func (h *hub) enter() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.stopping {
 		return false
 	}
+	h.running.Add(1)
+	return true
+}
+
+// entered counts a socket in.
+func (h *hub) entered(s *socket) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
 	h.sockets[s] = struct{}{}
 	h.peak = max(h.peak, len(h.sockets))
-	h.running.Add(1)
 	h.metrics.sockets.Inc()
-	return true
+	if h.stopping { // since it came
+		h.running.Go(func() { s.goAway(0) })
+	}
 }
 
 // left counts a socket out.
@@ -338,15 +349,16 @@ func (s *socket) init(payload json.RawMessage) bool {
 // turnOut closes the socket to someone who may not use it, or not any more.
 func (s *socket) turnOut(err error) {
 	shown := s.hub.presenter.present(s.ctx, err)
+	reason, _ := shown.Extensions["code"].(string)
 	code := closeForbidden
-	if shown.Extensions["code"] == codeUnauthenticated {
+	if reason == codeUnauthenticated {
 		code = closeUnauthorized
 	}
 	if s.legacy {
 		payload, _ := json.Marshal(map[string]any{"message": shown.Message, "extensions": shown.Extensions})
 		s.send(message{Type: "connection_error", Payload: payload})
 	}
-	s.hub.keeper.refused(s.requestContext(""), codeUnauthenticated, "", nil)
+	s.hub.keeper.refused(s.requestContext(""), reason, "", nil)
 	s.close(code, shown.Message, closingGrace)
 }
 

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/99designs/gqlgen/graphql"
 	"github.com/coder/websocket"
 	"github.com/google/go-cmp/cmp"
 
@@ -110,11 +111,6 @@ func until(t *testing.T, what string, so func() bool) {
 			t.Fatalf("still waiting until %s", what)
 		}
 	}
-}
-
-// fast is bounds with which nothing takes long.
-func fast(cfg *Config) {
-	cfg.Subscriptions = Subscriptions{InitTimeout: 200 * time.Millisecond, Heartbeat: 50 * time.Millisecond, PongTimeout: 200 * time.Millisecond, Patience: 200 * time.Millisecond}
 }
 
 // end hangs up, stops the server and wants it to end well.
@@ -260,9 +256,11 @@ func TestConversations(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			r := run(t, func(cfg *Config) {
-				fast(cfg)
-				cfg.Subscriptions.Heartbeat = time.Minute // its pings are not part of the conversation
-				cfg.Subscriptions.Patience = time.Minute
+				// Pings are not part of the conversation.
+				cfg.Subscriptions = Subscriptions{InitTimeout: time.Minute, Heartbeat: time.Minute, Patience: time.Minute}
+				if c.code == closeInitTimeout {
+					cfg.Subscriptions.InitTimeout = 100 * time.Millisecond
+				}
 				cfg.Access.PlainTokens = true
 			})
 			conversation := r.call(t, c.protocol)
@@ -285,7 +283,7 @@ func TestConversations(t *testing.T) {
 		})
 	}
 	t.Run("binary", func(t *testing.T) {
-		r := run(t, fast)
+		r := run(t, nil)
 		c := r.call(t, protocolToday)
 		if err := c.Write(c.ctx, websocket.MessageBinary, []byte(`{"type":"connection_init"}`)); err != nil {
 			t.Fatal(err)
@@ -417,7 +415,7 @@ func TestTokensThatEnd(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := run(t, func(cfg *Config) {
-		fast(cfg)
+		cfg.Subscriptions = Subscriptions{Heartbeat: 50 * time.Millisecond, PongTimeout: time.Minute}
 		tokens, err := auth.NewTokens(file, cfg.Logger)
 		if err != nil {
 			t.Fatal(err)
@@ -543,7 +541,7 @@ func (c *deafConn) Read(p []byte) (int, error) {
 func TestSlowReadersAreDropped(t *testing.T) {
 	const ticks = 400
 	text := strings.Repeat("x", 4<<10)
-	r := run(t, func(cfg *Config) { cfg.Subscriptions = Subscriptions{Patience: 500 * time.Millisecond} })
+	r := run(t, func(cfg *Config) { cfg.Subscriptions = Subscriptions{Patience: 3 * time.Second} })
 	r.schema.resolve["Tick.text"] = func(context.Context, map[string]any) (any, error) { return text, nil }
 	const ask = `{"id":"a","type":"subscribe","payload":{"query":"subscription { ticks { n text } }"}}`
 	slow, listen := r.deaf(t)
@@ -591,7 +589,9 @@ func TestSlowReadersAreDropped(t *testing.T) {
 
 // TestSilentClientsAreCut has a client that answers no ping.
 func TestSilentClientsAreCut(t *testing.T) {
-	r := run(t, fast)
+	r := run(t, func(cfg *Config) {
+		cfg.Subscriptions = Subscriptions{Heartbeat: time.Second, PongTimeout: time.Second, Patience: time.Minute}
+	})
 	c, listen := r.deaf(t)
 	defer listen()
 	c.say(t, `{"id":"a","type":"subscribe","payload":{"query":"subscription { ticks { n } }"}}`)
@@ -729,6 +729,69 @@ func TestManySubscriptionsShareWorkers(t *testing.T) {
 	for i, got := range told {
 		if !slices.Equal(got, want) {
 			t.Fatalf("subscription %d: %s", i, cmp.Diff(want, got))
+		}
+	}
+	r.end(t)
+}
+
+// TestEveryMutationOnASocketNeedsAToken sends each mutation of the schema over
+// WebSocket and for an answer of events, without a token and with one that can
+// only read.
+func TestEveryMutationOnASocketNeedsAToken(t *testing.T) {
+	access, tokens := newAccess(t)
+	var ran int
+	schemas := map[string]graphql.ExecutableSchema{
+		"schema of ours": schemaOfOurs(t, &ran),
+		"fake schema":    counting{newFakeSchema(), &ran},
+	}
+	for name, schema := range schemas {
+		for held, c := range map[string]struct{ header, code string }{
+			"none":   {"", codeUnauthenticated},
+			"reader": {"Bearer " + tokens[auth.ScopeRead], codeForbidden},
+		} {
+			t.Run(name+", "+held, func(t *testing.T) {
+				r := run(t, func(cfg *Config) { cfg.Access, cfg.Schema = access, schema })
+				var header []string
+				if c.header != "" {
+					header = []string{"Authorization", c.header}
+				}
+				conn := r.call(t, protocolToday, header...)
+				conn.say(t, `{"type":"connection_init"}`)
+				conn.hear(t, `{"type":"connection_ack"}`)
+				for _, m := range mutationsOf(schema.Schema()) {
+					body := bodyOf(t, m.query, m.variables)
+					conn.say(t, `{"id":"a","type":"subscribe","payload":`+body+`}`)
+					_, text, err := conn.Read(conn.ctx)
+					if err != nil || !strings.Contains(string(text), `"type":"error"`) || !strings.Contains(string(text), `"code":"`+c.code+`"`) {
+						t.Errorf("%s over WebSocket is answered %s (%v)", m.field, text, err)
+					}
+					if said := r.events(t, body, header...).rest(t); !strings.Contains(said, `"code":"`+c.code+`"`) || strings.Contains(said, `"data"`) {
+						t.Errorf("%s for events is answered %s", m.field, said)
+					}
+				}
+				r.end(t)
+			})
+		}
+	}
+	if ran != 0 {
+		t.Errorf("%d operations ran", ran)
+	}
+}
+
+// TestHostileDocumentsOnSockets sends the corpus of hostile documents as
+// operations of a socket: what is refused over HTTP is refused here.
+func TestHostileDocumentsOnSockets(t *testing.T) {
+	r := run(t, nil)
+	c := r.acknowledged(t)
+	for name, d := range hostileDocuments(t) {
+		body := bodyOf(t, d, nil)
+		if int64(len(body)) > r.hub.bounds.MessageBytes-100 {
+			continue // the message is too long, which TestConversations shows
+		}
+		c.say(t, `{"id":"a","type":"subscribe","payload":`+body+`}`)
+		_, text, err := c.Read(c.ctx)
+		if err != nil || !strings.Contains(string(text), `"type":"error"`) || !strings.Contains(string(text), `"code":"`+hostile[name].code+`"`) {
+			t.Fatalf("%s is answered %.500s (%v), want %s", name, text, err, hostile[name].code)
 		}
 	}
 	r.end(t)
