@@ -59,6 +59,7 @@ func playClock(args []string) error {
 // or in disorder: revisions go on, later changes never have an earlier time, and
 // what was known at a moment only grows.
 func TestClock(t *testing.T) {
+	beside(t)
 	const year = 365 * 24 * time.Hour
 	f := newFolder(t, t.TempDir())
 	s := seed(t)

@@ -308,6 +308,7 @@ func newModel(t *testing.T, f *folder, ws []*write) model {
 // program on each. It either refuses, in one line that says what to do, and
 // touches nothing; or it answers as it did before. It never starts on less.
 func TestDamage(t *testing.T) {
+	beside(t)
 	s := seed(t)
 	stopped, killed, earlier := grown(t, s)
 	other := t.TempDir()

@@ -115,6 +115,7 @@ func (d disk) relieve(t *testing.T) {
 // refused, and say so; all else goes on; and nothing that was acknowledged is
 // missing, neither when there is space again nor after a kill on the full disk.
 func TestDiskFull(t *testing.T) {
+	beside(t)
 	const (
 		companies = 100
 		step      = 48 << 20

@@ -6,8 +6,10 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,11 +66,15 @@ type killing struct {
 	// within a start are drawn.
 	usual, slowestReady, slowestStop time.Duration
 	checks, backups                  int
+	// rebuilt counts the starts that could not use the search index, which is
+	// no loss, but costs minutes.
+	rebuilt int
 }
 
 // TestKill ends the program at moments of chance, again and again, while many
 // write to it, and looks each time whether all that was promised is there.
 func TestKill(t *testing.T) {
+	beside(t)
 	n, quota, size := or(*cycles, 10, 200), or(*writes, 1500, 100_000), or(*entities, 2000, 100_000)
 	s := seed(t)
 	dir := t.TempDir()
@@ -96,10 +102,10 @@ func TestKill(t *testing.T) {
 	}
 	k.finish(t, quota)
 	t.Logf("kill: %d cycles, %d kills, %d acknowledged writes (%d moves, %d of them in conflict first, %d reads of the bank): "+
-		"%d lost, %d torn, %d phantom or missing rows, %d out of order, %d failed starts, %d backups, %d checks, "+
+		"%d lost, %d torn, %d phantom or missing rows, %d out of order, %d failed starts, %d backups, %d checks, %d search indexes built again, "+
 		"%d entities at the end, slowest ready %s, slowest SIGTERM %s, %s on %d processors",
 		n, k.kills, len(k.crowd.h.acknowledged()), movesIn(k.crowd.h.acknowledged()), k.crowd.conflicts.Load(), k.crowd.reads.Load(),
-		k.lost, k.torn, k.rows, k.order, k.failedStarts, k.backups, k.checks,
+		k.lost, k.torn, k.rows, k.order, k.failedStarts, k.backups, k.checks, k.rebuilt,
 		expected(k.records, k.crowd.h.acknowledged())["entity"], k.slowestReady.Round(time.Millisecond), k.slowestStop.Round(time.Millisecond),
 		time.Since(began).Round(time.Second), runtime.NumCPU())
 }
@@ -143,7 +149,7 @@ func (k *killing) cycle(t *testing.T, i int, m moment, quota int) {
 		t.Errorf("cycle %d: %v; log of the server:\n%s", i, err, p.stderr.last(20))
 		return
 	}
-	if i%or(0, 10, 20) == 9 {
+	if i%or(0, 10, 50) == 9 {
 		k.checkRows(t)
 	}
 
@@ -168,6 +174,10 @@ func (k *killing) cycle(t *testing.T, i int, m moment, quota int) {
 		p.interrupted(time.Duration(k.IntN(20)) * time.Millisecond)
 	}
 	k.kills++
+	if strings.Contains(p.stderr.String(), "built the search index") {
+		k.rebuilt++
+		progress(t, "cycle %d: %s", i, rebuilding.FindString(p.stderr.String()))
+	}
 	cancel()
 	<-idle
 	if errors.Is(worked, errTorn) {
@@ -176,6 +186,8 @@ func (k *killing) cycle(t *testing.T, i int, m moment, quota int) {
 		t.Errorf("cycle %d: %v", i, worked)
 	}
 }
+
+var rebuilding = regexp.MustCompile(`.*built the search index.*`)
 
 // reached waits until as many writes have been acknowledged as the cycle is to
 // have, and then for the moment.

@@ -129,6 +129,14 @@ func chance(seed uint64, purpose string, number int) *rand.Rand {
 	return rand.New(rand.NewPCG(seed, h.Sum64()))
 }
 
+// beside lets a test of a shortened run go on while another one waits. At full
+// length each has the machine to itself, since times are measured.
+func beside(t *testing.T) {
+	if !*full {
+		t.Parallel()
+	}
+}
+
 // progress prints a line while a full run is under way.
 func progress(t testing.TB, format string, args ...any) {
 	t.Helper()

@@ -207,8 +207,8 @@ func (f *folder) check(t testing.TB) (whole checked, wrong []string) {
 	p := spawn(t, words[0], words[1:]...)
 	select {
 	case <-p.gone:
-	case <-time.After(patience):
-		t.Fatalf("check: still running after %s", patience)
+	case <-time.After(10 * patience): // minutes for a hundred thousand entities
+		t.Fatalf("check: still running after %s", 10*patience)
 	}
 	var last struct{ Summary checked }
 	lines := strings.Split(strings.TrimSpace(p.stdout.String()), "\n")

@@ -17,6 +17,7 @@ import (
 // have sent half of what they meant to. It finishes what runs, lets nobody wait
 // for ever, and nothing that was acknowledged is missing afterwards.
 func TestStop(t *testing.T) {
+	beside(t)
 	const companies = 100
 	s := seed(t)
 	f := newFolder(t, t.TempDir())

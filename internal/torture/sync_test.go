@@ -22,6 +22,7 @@ import (
 // answer before. Then many write at the same time, and there must have been as
 // many forcings as the program says that it made groups of writes.
 func TestSync(t *testing.T) {
+	beside(t)
 	strace, err := exec.LookPath("strace")
 	if err != nil {
 		t.Fatal("this test needs strace; install it with `apt-get install strace` or the like, or let scripts/check do so")

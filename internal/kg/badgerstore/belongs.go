@@ -1,8 +1,10 @@
 package badgerstore
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -40,40 +42,55 @@ func (f findings) belongs(dir string, s standing) error {
 	return nil
 }
 
-// The least lengths of files that Badger fills when it makes them.
+// What Badger fills when it makes a file: the head of a log, which begins with
+// the number of the key that encrypts it, and the key registry. Nothing is
+// encrypted, so that number is 0.
 const (
-	valueLogHead = 20
 	registrySize = 28
+	keyNumber    = 8
 )
 
-// checkKept looks at the value log and the key registry, of which Badger needs
-// the first bytes.
+// checkKept looks at the heads of logs, and at the key registry.
 func (f findings) checkKept(dir string) error {
 	for _, name := range f.files {
-		if filepath.Ext(name) != valueLogEnding {
+		if filepath.Ext(name) == ".sst" {
 			continue
 		}
-		info, err := os.Stat(filepath.Join(dir, name))
-		if err != nil {
+		head, err := headOf(filepath.Join(dir, name))
+		switch {
+		case err != nil:
 			return err
-		}
-		// One without length was left by a crash, and is taken away (settle).
-		if size := info.Size(); size > 0 && size < valueLogHead {
-			return cutOff("the value log "+name, size)
+		case len(head) == 0:
+			// A crash has left it, and it is taken away (settle).
+		case len(head) < logHeader:
+			return fmt.Errorf("the log %s is damaged (it has only %d bytes); restore the folder from a backup", name, len(head))
+		case !bytes.Equal(head[:keyNumber], make([]byte, keyNumber)):
+			return fmt.Errorf("the log %s is damaged (its head is not one of ours); restore the folder from a backup", name)
 		}
 	}
 	info, err := os.Stat(filepath.Join(dir, badger.KeyRegistryFileName))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil // nothing is encrypted, and Badger makes another
+		return nil // Badger makes another
 	case err == nil && info.Size() < registrySize:
-		return cutOff("its "+badger.KeyRegistryFileName, info.Size())
+		return fmt.Errorf("its %s is damaged (it has only %d bytes); restore the folder from a backup", badger.KeyRegistryFileName, info.Size())
 	}
 	return err
 }
 
-func cutOff(what string, size int64) error {
-	return fmt.Errorf("%s is damaged (it has only %d bytes); restore the folder from a backup", what, size)
+// headOf returns the first bytes of a log, fewer where it has no more.
+func headOf(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	head := make([]byte, logHeader)
+	n, err := io.ReadFull(file, head)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		err = nil
+	}
+	return head[:n], err
 }
 
 // ownerOf returns the store that a sound table says it is of. Only one table

@@ -26,7 +26,13 @@ const (
 	flushComes = "Flushing memtable, "
 )
 
-func (l logger) Errorf(format string, args ...any)   { l.say(slog.LevelWarn, format, args) }
+func (l logger) Errorf(format string, args ...any) {
+	if strings.HasPrefix(format, "Received err: ") {
+		return // it is returned as well, by the Open that gives up
+	}
+	l.say(slog.LevelWarn, format, args)
+}
+
 func (l logger) Warningf(format string, args ...any) { l.say(slog.LevelWarn, format, args) }
 func (l logger) Infof(format string, args ...any)    { l.say(slog.LevelDebug, format, args) }
 

@@ -209,6 +209,13 @@ func TestOpenRefuses(t *testing.T) {
 				t.Fatal(err)
 			}
 		}, "vlog is damaged (it has only 10 bytes)"},
+		{"a value log with another head", closedFolder, func(t *testing.T, dir string) {
+			logs, err := filepath.Glob(filepath.Join(dir, tablesDir, "*.vlog"))
+			if err != nil || len(logs) == 0 {
+				t.Fatal(logs, err)
+			}
+			flip(t, logs[0], 5)
+		}, "vlog is damaged (its head is not one of ours)"},
 		{"an empty key registry", closedFolder, func(t *testing.T, dir string) {
 			truncate(t, filepath.Join(dir, "badger/KEYREGISTRY"), 0)
 		}, "KEYREGISTRY is damaged"},
