@@ -338,7 +338,12 @@ func TestKeysAreRotated(t *testing.T) {
 		t.Errorf("before it is published: %v", err)
 	}
 	f.publish(second)
-	if err := shows(second); err != nil {
+	// A fetch of the keys that was under way may still answer with the old ones.
+	err := shows(second)
+	for deadline := time.Now().Add(10 * time.Second); err != nil && time.Now().Before(deadline); err = shows(second) {
+		time.Sleep(10 * time.Millisecond)
+	}
+	if err != nil {
 		t.Errorf("after it was published: %v", err)
 	}
 	if err := shows(first); !errors.Is(err, ErrUnauthenticated) {
