@@ -208,7 +208,7 @@ func TestDiskFull(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k.judgement.add(recalled)
+	k.add(recalled)
 	if err := k.weigh(t.Context(), c, all); err != nil {
 		t.Fatal(err)
 	}

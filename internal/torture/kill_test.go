@@ -254,7 +254,7 @@ func (k *killing) look(ctx context.Context, c *client) error {
 	if err != nil {
 		return err
 	}
-	k.judgement.add(settled)
+	k.add(settled)
 	all := k.crowd.h.acknowledged()
 	// The newest writes are those that a kill endangers; among the others the
 	// same chance meets every write sooner or later, and at the end all.
@@ -263,12 +263,12 @@ func (k *killing) look(ctx context.Context, c *client) error {
 	if err != nil {
 		return err
 	}
-	k.judgement.add(recalled)
+	k.add(recalled)
 	inspected, err := c.inspect(ctx, sample(k.Rand, all, 10))
 	if err != nil {
 		return err
 	}
-	k.judgement.add(inspected)
+	k.add(inspected)
 	return k.weigh(ctx, c, all)
 }
 
@@ -278,8 +278,8 @@ func (k *killing) weigh(ctx context.Context, c *client, all []*write) error {
 	if err != nil {
 		return err
 	}
-	k.judgement.add(judge(all, k.base, b.revision))
-	k.judgement.add(judgeBank(all, b))
+	k.add(judge(all, k.base, b.revision))
+	k.add(judgeBank(all, b))
 	got, err := c.records(ctx)
 	if err != nil {
 		return err
@@ -319,7 +319,7 @@ func (k *killing) finish(t *testing.T, quota int) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k.judgement.add(recalled)
+	k.add(recalled)
 	k.stop(t, p)
 	k.checkRows(t)
 	k.report(t)

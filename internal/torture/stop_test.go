@@ -43,7 +43,7 @@ func TestStop(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer slow.Close()
+			t.Cleanup(func() { _ = slow.Close() })
 			if _, err := slow.Write([]byte(sent)); err != nil {
 				t.Fatal(err)
 			}
@@ -78,7 +78,7 @@ func TestStop(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	k.judgement.add(recalled)
+	k.add(recalled)
 	if err := k.weigh(t.Context(), c, all); err != nil {
 		t.Fatal(err)
 	}

@@ -233,7 +233,6 @@ type crowd struct {
 	h       *history
 	authors []*author
 	bankers []*rand.Rand
-	moves   int
 	readers int
 	// conflicts and reads count what happened besides writes.
 	conflicts, reads atomic.Int64
