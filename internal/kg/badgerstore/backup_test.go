@@ -323,7 +323,7 @@ func TestUnfittingBackups(t *testing.T) {
 	copied := restored(t, full)
 	fork, f := step(copied, "another b", a)
 	newer := filepath.Join(t.TempDir(), "newer")
-	rewriteHeader(t, full, newer, `"format":1,`, `"format":9,`)
+	rewriteHeader(t, full, newer, `"format":2,`, `"format":9,`)
 	older := filepath.Join(t.TempDir(), "older")
 	rewriteHeader(t, full, older, `"version":1,`, `"version":0,`)
 	for name, test := range map[string]struct {
