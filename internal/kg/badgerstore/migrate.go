@@ -15,8 +15,9 @@ import (
 // descriptions of sources, nor what a change was about; and where a claim mentions
 // an entity it held the key of the claim instead of the claim. Every value of it
 // can still be read (codecVersion), so all that is needed is to write every record
-// and every change once more. A crash half-way leaves a store of format 1 in which
-// some rows are new, and the next start begins again.
+// and every change once more. The mark says first that this is done, so that no
+// older program opens what is half written; the identity says last that it has
+// been, and until then every start begins again.
 func (s *Store) migrate(ctx context.Context) error {
 	r := s.reader(ctx, s.newest, &s.work)
 	defer r.close()
@@ -26,6 +27,14 @@ func (s *Store) migrate(ctx context.Context) error {
 	}
 	if who.format == formatVersion {
 		return nil
+	}
+	if err := s.space.check(0); err != nil {
+		return fmt.Errorf("it is of format %d and has to be written anew: %w", who.format, err)
+	}
+	announced := s.mark.standing
+	announced.format = formatVersion
+	if err := s.mark.write(announced); err != nil {
+		return plain("it cannot be written to", err)
 	}
 	s.log.Warn("the store is of an older format and is written anew; this is done once",
 		"folder", s.dir, "format", who.format, "becomes", formatVersion, "revision", s.newest.revision)
@@ -87,9 +96,7 @@ func (s *Store) migrate(ctx context.Context) error {
 	if err := s.logs.force(); err != nil {
 		return err
 	}
-	next := s.mark.standing
-	next.format, next.acknowledged = formatVersion, s.newest.timestamp
-	if err := s.mark.write(next); err != nil {
+	if err := s.mark.acknowledge(s.newest.timestamp); err != nil {
 		return plain("it cannot be written to", err)
 	}
 	s.staged = s.newest

@@ -101,6 +101,18 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 }
 
 func open(ctx context.Context, o Options, engine badger.Options) (*Store, error) {
+	s, err := hold(o)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.openHeld(ctx, engine); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// hold takes the folder for a store that is not open yet.
+func hold(o Options) (*Store, error) {
 	if err := checkRestored(o.Dir); err != nil {
 		return nil, err
 	}
@@ -111,25 +123,30 @@ func open(ctx context.Context, o Options, engine badger.Options) (*Store, error)
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{
+	return &Store{
 		dir: o.Dir, log: o.Logger, lock: lock, pieces: usualPieces,
 		writing: make(chan struct{}, 1), wake: make(chan struct{}, 1), last: durable(),
 		stopGC: func() {}, stopForcing: func() {}, stopWatching: func() {},
 		beforePart: func() error { return nil }, beforeForce: func() error { return nil },
+	}, nil
+}
+
+// openHeld opens the store, or lets go of its folder.
+func (s *Store) openHeld(ctx context.Context, engine badger.Options) error {
+	err := s.open(ctx, engine)
+	if err == nil {
+		return nil
 	}
-	if err := s.open(ctx, engine); err != nil {
-		// What is open by now is closed for the sake of the caller who may
-		// try again; the first error is the one to tell.
-		if s.db != nil {
-			_ = s.db.Close()
-		}
-		if s.mark != nil {
-			_ = s.mark.close()
-		}
-		_ = lock.release()
-		return nil, err
+	// What is open by now is closed for the sake of the caller who may try
+	// again; the first error is the one to tell.
+	if s.db != nil {
+		_ = s.db.Close()
 	}
-	return s, nil
+	if s.mark != nil {
+		_ = s.mark.close()
+	}
+	_ = s.lock.release()
+	return err
 }
 
 // open opens what is in the locked folder.

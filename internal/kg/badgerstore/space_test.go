@@ -254,17 +254,15 @@ func writeOnFullDisk(dir string) {
 	}
 }
 
-// rest returns when tables have not changed for a while.
+// rest returns when tables have not changed for longer than the engine takes to
+// begin with merges.
 func rest(s *Store) {
-	state := func() string {
+	before := ""
+	for same := 0; same < 120; same++ {
 		free, err := freeSpace(s.dir)
-		return fmt.Sprint(free, err, s.db.Levels())
-	}
-	before := state()
-	for same := 0; same < 10; same++ {
-		time.Sleep(10 * time.Millisecond)
-		if now := state(); now != before {
+		if now := fmt.Sprint(free, err, s.db.Levels()); now != before {
 			before, same = now, 0
 		}
+		time.Sleep(10 * time.Millisecond)
 	}
 }
