@@ -136,7 +136,7 @@ func startShelf(path string, trouble func(*shelf, error), open func() (bleve.Ind
 
 // openShelf opens a shelf that lies on disk whole and sound.
 func openShelf(path string, trouble func(*shelf, error)) (*shelf, error) {
-	if err := checkSegments(storePath(path)); err != nil {
+	if err := clearSegments(storePath(path)); err != nil {
 		return nil, err
 	}
 	s, err := startShelf(path, trouble, func() (bleve.Index, error) { return bleve.OpenUsing(path, settings) })
@@ -156,21 +156,31 @@ func openShelf(path string, trouble func(*shelf, error)) (*shelf, error) {
 	return s, nil
 }
 
-// checkSegments compares every segment file with the checksum at its end. bleve
-// does not, and reads them as they lie in memory: over a damaged one it may
-// panic, and not always where a panic can be caught.
-func checkSegments(store string) error {
+// clearSegments removes the segment files that are not whole, as the checksum at
+// their end tells. A kill leaves one that bleve was writing, of which no snapshot
+// knows yet. Where one does, bleve falls back on an older snapshot, and the index
+// catches up from there; or it has none, and the index is built anew. bleve itself
+// compares nothing, and reads segments as they lie in memory: over a damaged one
+// it may panic, and not always where a panic can be caught.
+func clearSegments(store string) error {
 	names, err := filepath.Glob(filepath.Join(store, "*.zap"))
 	if err != nil {
 		return err
 	}
 	for _, name := range names {
-		if err := checkSegment(name); err != nil {
+		err := checkSegment(name)
+		if errors.Is(err, errSegment) {
+			err = os.Remove(name)
+		}
+		if err != nil {
 			return fmt.Errorf("segment %s: %w", filepath.Base(name), err)
 		}
 	}
 	return nil
 }
+
+// errSegment reports a segment file that is not as bleve wrote it.
+var errSegment = errors.New("it is cut short or damaged")
 
 func checkSegment(name string) error {
 	f, err := os.Open(name)
@@ -183,7 +193,7 @@ func checkSegment(name string) error {
 		return err
 	}
 	if info.Size() < crc32.Size {
-		return errors.New("cut short")
+		return errSegment
 	}
 	sum := crc32.NewIEEE()
 	if _, err := io.Copy(sum, io.LimitReader(f, info.Size()-crc32.Size)); err != nil {
@@ -194,7 +204,7 @@ func checkSegment(name string) error {
 		return err
 	}
 	if binary.BigEndian.Uint32(want[:]) != sum.Sum32() {
-		return errors.New("its checksum does not match")
+		return errSegment
 	}
 	return nil
 }

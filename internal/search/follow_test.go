@@ -341,6 +341,38 @@ func TestDamagedFiles(t *testing.T) {
 	}
 }
 
+// TestUnfinishedSegment leaves what a kill leaves: a segment that bleve was
+// writing. The index is used as it is, and not built anew.
+func TestUnfinishedSegment(t *testing.T) {
+	dir, store := t.TempDir(), filled(t, world()...)
+	leave(t, dir, store)
+	segments, err := filepath.Glob(filepath.Join(storePath(shelfPath(dir, 1)), "*.zap"))
+	if err != nil || len(segments) == 0 {
+		t.Fatal(segments, err)
+	}
+	whole, err := os.ReadFile(segments[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, content := range map[string][]byte{"fffffffffffe.zap": nil, "ffffffffffff.zap": whole[:len(whole)/2]} {
+		if err := os.WriteFile(filepath.Join(filepath.Dir(segments[0]), name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var j journal
+	x := start(t, Options{Dir: dir, Store: store, Logger: j.logger()})
+	catchUp(t, x, store)
+	if ids := found(t, x, "autonvai"); len(ids) != 1 || ids[0] != "amap" {
+		t.Errorf("the index finds %v", ids)
+	}
+	if err := x.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if reasons := j.built(); len(reasons) != 0 {
+		t.Errorf("built because of %q, wanted the index as it was", reasons)
+	}
+}
+
 func TestDamageFoundBySearching(t *testing.T) {
 	store := filled(t, world()...)
 	var j journal

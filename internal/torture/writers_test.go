@@ -273,6 +273,8 @@ func (c *crowd) found(ctx context.Context, to *client) error {
 func (c *crowd) work(ctx context.Context, to *client) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	// What has been sent is waited for: a server that lives may go on with it.
+	sending := context.WithoutCancel(ctx)
 	var wg sync.WaitGroup
 	run := func(turn func() error) {
 		wg.Go(func() {
@@ -290,7 +292,7 @@ func (c *crowd) work(ctx context.Context, to *client) error {
 	for _, a := range c.authors {
 		run(func() error {
 			w := a.compose()
-			if err := c.try(ctx, to, w); err != nil {
+			if err := c.try(sending, to, w); err != nil {
 				return err
 			}
 			a.learn(w)
@@ -300,13 +302,13 @@ func (c *crowd) work(ctx context.Context, to *client) error {
 	for number, r := range c.bankers {
 		made := 0
 		run(func() error {
-			b, err := to.bank(ctx)
+			b, err := to.bank(sending)
 			if err != nil {
 				return err
 			}
 			made++
 			w := transfer(r, fmt.Sprintf("m%d-%d-%d", number, b.revision, made), b)
-			err = c.try(ctx, to, w)
+			err = c.try(sending, to, w)
 			if refused(err, "CONFLICT") {
 				c.conflicts.Add(1)
 				return nil
@@ -317,7 +319,7 @@ func (c *crowd) work(ctx context.Context, to *client) error {
 	for range c.readers {
 		run(func() error {
 			floor := c.h.floor()
-			b, err := to.bank(ctx)
+			b, err := to.bank(sending)
 			if err != nil {
 				return err
 			}
