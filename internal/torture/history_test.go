@@ -226,7 +226,7 @@ func TestJudge(t *testing.T) {
 		}
 	}
 	for name, c := range map[string]struct {
-		break_ func([]*write) []*write
+		ruin   func([]*write) []*write
 		newest int
 		want   judgement
 	}{
@@ -238,7 +238,7 @@ func TestJudge(t *testing.T) {
 		"the order of time":      {func(w []*write) []*write { w[0].revision, w[2].revision = 12, 11; return w }, 13, judgement{order: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := judge(c.break_(good()), 10, c.newest)
+			got := judge(c.ruin(good()), 10, c.newest)
 			if got.lost != c.want.lost || got.torn != c.want.torn || got.rows != c.want.rows || got.order != c.want.order {
 				t.Errorf("found %+v, want %+v", got, c.want)
 			}

@@ -38,7 +38,7 @@ func TestSync(t *testing.T) {
 	fillThrough(t, c, companies)
 	crowd, base, _ := newTestCrowd(t, c, s, companies)
 
-	c.leaf(t)
+	c.landmark(t)
 	a := newAuthor(s, len(crowd.authors), companies)
 	for range alone {
 		w := a.compose()
@@ -47,7 +47,7 @@ func TestSync(t *testing.T) {
 		}
 		a.learn(w)
 	}
-	c.leaf(t)
+	c.landmark(t)
 	before, err := c.metrics(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -106,9 +106,9 @@ const (
 	commitsMetric = "keiretsu_store_commits_total"
 )
 
-// leaf asks for an address at which there is nothing, so that the answer can be
+// landmark asks for an address at which there is nothing, so that the answer can be
 // found in a trace.
-func (c *client) leaf(t *testing.T) {
+func (c *client) landmark(t *testing.T) {
 	t.Helper()
 	answer, err := c.http.Get(c.url + "/nothing")
 	if err != nil {
@@ -122,7 +122,7 @@ func (c *client) leaf(t *testing.T) {
 
 // traced is what a trace shows.
 type traced struct {
-	// alone is what was forced before each answer between two leaves, since the
+	// alone is what was forced before each answer between two landmarks, since the
 	// answer before, in order.
 	alone []string
 	// log and mark count all forcings of the log and of the mark.
@@ -145,7 +145,7 @@ func readTrace(t *testing.T, path string) (seen traced) {
 	defer file.Close()
 	under := make(map[string]string) // by thread, what it is forcing
 	var since []string
-	leaves := 0
+	landmarks := 0
 	done := func(what string) {
 		switch what {
 		case "log":
@@ -170,10 +170,10 @@ func readTrace(t *testing.T, path string) (seen traced) {
 		} else if call := resumed.FindStringSubmatch(line); call != nil {
 			done(under[call[1]])
 		} else if strings.Contains(line, `"HTTP/1.1 404`) {
-			leaves++
+			landmarks++
 			since = nil
 		} else if strings.Contains(line, `"HTTP/1.1 200`) {
-			if leaves == 1 {
+			if landmarks == 1 {
 				seen.alone = append(seen.alone, strings.Join(since, " "))
 			}
 			since = nil
