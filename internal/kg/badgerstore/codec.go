@@ -269,7 +269,12 @@ func (d *decoder) money() *kg.Money {
 }
 
 func (e *encoder) entity(x *kg.Entity) {
-	e.byte(uint8(x.Kind))
+	if len(x.Merged) == 0 {
+		e.byte(uint8(x.Kind))
+	} else {
+		e.byte(uint8(x.Kind) | bearsMerged)
+		e.ids(x.Merged)
+	}
 	e.count(len(x.Names))
 	for _, n := range x.Names {
 		e.text(n.Text)
@@ -287,9 +292,27 @@ func (e *encoder) entity(x *kg.Entity) {
 	e.citations(x.Citations)
 }
 
+// bearsMerged is added to the kind of an entity with further ids, which then
+// follow. Entities without are written as before there were any.
+const bearsMerged = 0x80
+
+func (e *encoder) ids(ids []kg.ID) {
+	e.count(len(ids))
+	for _, id := range ids {
+		e.id(id)
+	}
+}
+
 func (d *decoder) entity(id kg.ID) *kg.Entity {
+	kind := d.byte()
+	var merged []kg.ID
+	if kind&bearsMerged != 0 {
+		if merged = list(d, d.id); len(merged) == 0 {
+			d.fail()
+		}
+	}
 	return &kg.Entity{
-		ID: id, Kind: kg.EntityKind(d.byte()),
+		ID: id, Kind: kg.EntityKind(kind &^ bearsMerged), Merged: merged,
 		Names: list(d, func() kg.Name {
 			return kg.Name{Text: d.text(), Lang: d.text(), Kind: kg.NameKind(d.byte()), Citations: d.citations()}
 		}),
@@ -452,6 +475,8 @@ const (
 	statesFiscalYear
 	statesRelation
 	statesFigure
+	statesSame
+	statesDifferent
 )
 
 func (e *encoder) claim(c *kg.Claim) error {
@@ -547,6 +572,14 @@ func (e *encoder) statement(s kg.Statement) error {
 	case *kg.Figure:
 		e.byte(statesFigure)
 		e.figure(s)
+	case *kg.SameStatement:
+		e.byte(statesSame)
+		e.id(s.Entity)
+		e.id(s.As)
+	case *kg.DifferentStatement:
+		e.byte(statesDifferent)
+		e.id(s.Entity)
+		e.id(s.Other)
 	default:
 		return fmt.Errorf("a claim with a statement of type %T: %w", s, kg.ErrInvalid)
 	}
@@ -571,6 +604,10 @@ func (d *decoder) statement() kg.Statement {
 	case statesFigure:
 		f := d.figure()
 		return &f
+	case statesSame:
+		return &kg.SameStatement{Entity: d.id(), As: d.id()}
+	case statesDifferent:
+		return &kg.DifferentStatement{Entity: d.id(), Other: d.id()}
 	}
 	d.fail()
 	return nil
@@ -585,6 +622,8 @@ func aspectIn(value []byte) kg.Aspect {
 			return kg.Aspect{Part: kg.PartFrom, Type: kg.RelationType(value[2])}
 		case statesFigure:
 			return kg.Aspect{Part: kg.PartSubject}
+		case statesSame, statesDifferent:
+			return kg.Aspect{Part: kg.PartJudged}
 		}
 	}
 	return kg.Aspect{Part: kg.PartItself}

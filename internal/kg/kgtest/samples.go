@@ -35,6 +35,7 @@ func oneOfEverything() []kg.Record {
 			Identifiers:   []kg.Identifier{{Scheme: "LEI", Value: " 5493001KJTIIGC8Y1R12", Citations: citations}},
 			FiscalYearEnd: kg.MustDate("--03-31"),
 			Citations:     citations,
+			Merged:        []kg.ID{"acme-ltd", "lei:5493001KJTIIGC8Y1R12"},
 		},
 		entity("zoe", kg.KindPerson, "Zoë"),
 		&kg.Relation{
@@ -76,6 +77,8 @@ func oneOfEverything() []kg.Record {
 		&kg.RelationStatement{Type: kg.CompetesWith, From: "zoe", To: "acme"},
 		&figure,
 		&dated,
+		&kg.SameStatement{Entity: "acme-ltd", As: "acme"},
+		&kg.DifferentStatement{Entity: "zoe", Other: "acme"},
 	} {
 		records = append(records, &kg.Claim{
 			ID: kg.ID("c-" + string(rune('1'+i))), Statement: s, Source: "report", Locator: "line 49", AttributedTo: "zoe", Note: "noted",
