@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/dgraph-io/badger/v4"
 
@@ -607,6 +608,8 @@ func TestEveryLogIsForced(t *testing.T) {
 // TestManyWriters lets writers share what forcing the disk costs.
 func TestManyWriters(t *testing.T) {
 	s := openTest(t, t.TempDir())
+	// On a disk that forces at once nobody would ever have to wait for others.
+	s.beforeForce = func() error { time.Sleep(25 * time.Millisecond); return nil }
 	g := kg.NewGraph(s, kg.Options{})
 	began := s.Activity()
 	const writers, each = 16, 20
