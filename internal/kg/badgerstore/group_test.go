@@ -322,7 +322,7 @@ func TestPowerCut(t *testing.T) {
 	if !forcesLogs {
 		t.Log("the engine forces its own logs on this system")
 	}
-	const seeds = 4
+	const seeds = 2
 	var kept, dropped int
 	for seed := range uint64(seeds) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
