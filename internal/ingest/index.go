@@ -95,6 +95,20 @@ func (d *Conflict) mentions() []kg.ID {
 	return ids
 }
 
+func (d *Claim) mentions() []kg.ID {
+	ids := []kg.ID{d.Claim.Source, d.Claim.AttributedTo}
+	for _, m := range d.Claim.Mentioned() {
+		ids = append(ids, m.Entity)
+	}
+	if f, ok := d.Claim.Statement.(*kg.Figure); ok {
+		ids = append(ids, kg.MetricID(f.Metric))
+	}
+	return ids
+}
+
+func (d *Retraction) mentions() []kg.ID { return d.Draft.mentions() }
+func (d *Moment) mentions() []kg.ID     { return nil }
+
 func (d *Source) declare(x *index) { x.sources[id(d.ID)] = true }
 
 func (d *Metric) declare(x *index) {
@@ -109,6 +123,17 @@ func (d *Entity) declare(x *index) {
 	x.entities[id(d.ID)] = end
 }
 
-func (d *Relation) declare(*index) {}
-func (d *Figure) declare(*index)   {}
-func (d *Conflict) declare(*index) {}
+func (d *Claim) declare(x *index) {
+	switch s := d.Claim.Statement.(type) {
+	case *kg.EntityStatement:
+		x.entities[s.Entity] = x.entities[s.Entity]
+	case *kg.FiscalYearStatement:
+		x.entities[s.Entity] = s.End
+	}
+}
+
+func (d *Relation) declare(*index)   {}
+func (d *Figure) declare(*index)     {}
+func (d *Conflict) declare(*index)   {}
+func (d *Retraction) declare(*index) {}
+func (d *Moment) declare(*index)     {}

@@ -376,3 +376,33 @@ func (d *Conflict) write(b *batch) {
 	b.out.Conflicts = append(b.out.Conflicts, c)
 	b.came(kg.InConflicts, d.At)
 }
+
+func (d *Claim) write(b *batch) {
+	b.report.Claims++
+	own := *d.Claim
+	for _, m := range own.Mentioned() {
+		b.entity(d.At.Text(string(m.Entity)))
+	}
+	b.entity(d.At.Text(string(own.AttributedTo)))
+	b.citations([]Citation{{Source: d.At.Text(string(own.Source))}})
+	if f, ok := own.Statement.(*kg.Figure); ok {
+		b.metric(d.At.Text(f.Metric))
+	}
+	b.out.Claims = append(b.out.Claims, &own)
+	b.came(kg.InClaims, d.At)
+}
+
+// write takes the claims that the draft makes out of a write of its own.
+func (d *Retraction) write(b *batch) {
+	b.report.Retractions++
+	said := &batch{index: b.index, origins: make(map[kg.WriteList][]Position)}
+	d.Draft.write(said)
+	b.problems = append(b.problems, said.problems...)
+	for _, c := range said.out.Claims {
+		b.out.Retractions = append(b.out.Retractions, kg.Retract{ID: c.ContentID(), Reason: d.Reason.Value})
+		b.came(kg.InRetractions, d.At)
+	}
+}
+
+// write does nothing: whoever divides drafts into writes looks at moments first.
+func (d *Moment) write(*batch) {}

@@ -11,7 +11,7 @@ import (
 // Report says what came of a load.
 type Report struct {
 	// The drafts that were read, by what they are.
-	Sources, Metrics, Entities, Relations, Figures, Conflicts int
+	Sources, Metrics, Entities, Relations, Figures, Claims, Conflicts, Retractions int
 	// Applied is what the graph made of them.
 	Applied kg.Applied
 	// Took is how long the load lasted.

@@ -87,8 +87,9 @@ func (c *Claim) RecordKind() RecordKind { return RecordClaim }
 // that state the same figure.
 func (c *Claim) Family() string { return c.Statement.Family() }
 
-// deriveID returns the id that the content gives.
-func (c *Claim) deriveID() ID {
+// ContentID returns the id that the contents give, whether or not the graph holds
+// the claim.
+func (c *Claim) ContentID() ID {
 	parts := append(c.Statement.identity(), string(c.Source), c.Locator, string(c.AttributedTo))
 	return derivedID(claimPrefix, parts...)
 }

@@ -67,22 +67,22 @@ func TestAClaimIsWhatItSaysAndWhereItStands(t *testing.T) {
 
 	seen := make(map[ID]string)
 	for name, c := range claims {
-		id := c.deriveID()
+		id := c.ContentID()
 		if twin, ok := seen[id]; ok {
 			t.Errorf("%s and %s are one claim", name, twin)
 		}
 		seen[id] = name
 		remarked := *c
 		remarked.Note, remarked.Fact, remarked.Revision = "a remark", "x", 7
-		if remarked.deriveID() != id {
+		if remarked.ContentID() != id {
 			t.Errorf("%s: a remark makes another claim of it", name)
 		}
 	}
 	over := &Figure{Subject: "a", Metric: "staff", Value: 500, Unit: "people", Qualifier: MoreThan}
-	if c := (&Claim{Statement: over, Source: "s", Locator: "line 1"}); seen[c.deriveID()] != "a figure" {
+	if c := (&Claim{Statement: over, Source: "s", Locator: "line 1"}); seen[c.ContentID()] != "a figure" {
 		t.Error(`"over 500" and "500" at one place are two claims`)
 	}
-	if got, want := claims["a relation"].deriveID(), ID("c-ennkj3qij5np7uq8"); got != want {
+	if got, want := claims["a relation"].ContentID(), ID("c-ennkj3qij5np7uq8"); got != want {
 		t.Errorf("the id of a claim has changed to %s; it was %s", got, want)
 	}
 }

@@ -266,7 +266,7 @@ func (a *application) prepare(ctx context.Context) error {
 	for i, c := range a.write.Claims {
 		bad.add(InClaims, i, c.Statement.check()) // and what else is wrong with it
 		own := *c
-		own.ID, own.Spell, own.Earlier = c.deriveID(), Spell{Recorded: a.at, Revision: a.revision, By: a.write.By}, nil
+		own.ID, own.Spell, own.Earlier = c.ContentID(), Spell{Recorded: a.at, Revision: a.revision, By: a.write.By}, nil
 		a.applied.Claims = append(a.applied.Claims, own.ID)
 		if seen[own.ID] {
 			a.applied.Known++

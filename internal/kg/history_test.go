@@ -106,7 +106,7 @@ func (c *chronicle) write(first bool) kg.Write {
 	}
 	for range c.IntN(5) {
 		if claim := oneOf(c, c.claims...); !first && c.dispensable(claim) && !w.says(claim) {
-			w.Retractions = append(w.Retractions, kg.Retract{ID: kg.ClaimID(claim), Reason: "wrong"})
+			w.Retractions = append(w.Retractions, kg.Retract{ID: claim.ContentID(), Reason: "wrong"})
 		}
 	}
 	return w.Write
@@ -116,7 +116,7 @@ func (c *chronicle) write(first bool) kg.Write {
 type chronicleWrite struct{ kg.Write }
 
 func (w *chronicleWrite) says(claim *kg.Claim) bool {
-	return slices.ContainsFunc(w.Claims, func(c *kg.Claim) bool { return kg.ClaimID(c) == kg.ClaimID(claim) })
+	return slices.ContainsFunc(w.Claims, func(c *kg.Claim) bool { return c.ContentID() == claim.ContentID() })
 }
 
 // retracts reports that something is taken back.
@@ -216,7 +216,7 @@ func (c *chronicle) record(t *testing.T, until time.Time, without map[kg.ID]bool
 		c.now = e.at
 		w := e.write
 		if without != nil {
-			w.Claims = slices.DeleteFunc(slices.Clone(w.Claims), func(c *kg.Claim) bool { return without[kg.ClaimID(c)] })
+			w.Claims = slices.DeleteFunc(slices.Clone(w.Claims), func(c *kg.Claim) bool { return without[c.ContentID()] })
 			w.Retractions = slices.DeleteFunc(slices.Clone(w.Retractions), func(r kg.Retract) bool { return without[r.ID] })
 		}
 		if _, err := g.Apply(context.Background(), w); err != nil {

@@ -226,7 +226,7 @@ func TestWhatCannotBeTakenBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	holding = string(page.Values()[0].ID)
-	claim := kg.ClaimID(said("5", acquired("acme", "bolt", "2016")))
+	claim := said("5", acquired("acme", "bolt", "2016")).ContentID()
 	lines := problems(t, g, kg.Write{
 		Retractions: []kg.Retract{
 			{ID: "nothing", Reason: "x"},
@@ -386,7 +386,7 @@ func TestNothingMergesIntoItself(t *testing.T) {
 	apply(t, g, kg.Write{Claims: []*kg.Claim{merged("acme", "bolt")}})
 	mentioned(t, problems(t, g, kg.Write{Claims: []*kg.Claim{merged("coda", "acme"), merged("bolt", "coda")}}), "claims[1]: to:", "merged into bolt already")
 	mentioned(t, problems(t, g, kg.Write{Claims: []*kg.Claim{merged("coda", "coda")}}), "coda")
-	w := retract(kg.ClaimID(merged("acme", "bolt")))
+	w := retract(merged("acme", "bolt").ContentID())
 	w.Claims = []*kg.Claim{merged("bolt", "acme")}
 	apply(t, g, w) // the other way round, after all
 }
@@ -431,7 +431,7 @@ func TestTheClockIsWrong(t *testing.T) {
 func TestHistoryIsPaged(t *testing.T) {
 	a := newAnnals(t, kg.Options{})
 	a.in(2020, basics())
-	a.in(2021, retract(kg.ClaimID(said("1", &kg.NameStatement{Entity: "acme", Text: "アクメ", Kind: kg.NameAlias}))))
+	a.in(2021, retract(said("1", &kg.NameStatement{Entity: "acme", Text: "アクメ", Kind: kg.NameAlias}).ContentID()))
 	a.now = beginning(2025)
 	whole := history(t, view(t, a.graph), "acme")
 	if len(whole) != 5 || !strings.HasPrefix(whole[0], "2 RETRACTED token:anna") {

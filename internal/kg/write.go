@@ -189,7 +189,7 @@ func (w *Write) digest() string {
 		part(append([]string{"metric", m.Name, m.Definition, m.Unit, strconv.FormatBool(m.AddsOverTime), strconv.FormatBool(m.AddsOverParts)}, m.SameAs...)...)
 	}
 	for _, c := range w.Claims {
-		part("claim", string(c.deriveID()), c.Note)
+		part("claim", string(c.ContentID()), c.Note)
 	}
 	for _, c := range w.Conflicts {
 		part("conflict", string(c.About), c.Predicate, c.Kind.String(), c.Note)
