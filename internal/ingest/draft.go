@@ -37,8 +37,8 @@ type Text struct {
 }
 
 // Draft is one thing that a reader found, not yet understood: *Source, *Metric,
-// *Entity, *Relation, *Figure, *Claims, *Conflict, *Retraction or *Moment. What a
-// reader leaves empty because it was missing, the reader itself reports.
+// *Entity, *Relation, *Figure, *Claims, *Conflict, *Noted, *Retraction or *Moment.
+// What a reader leaves empty because it was missing, the reader itself reports.
 type Draft interface {
 	// mentions lists the records whose state in the graph matters to it.
 	mentions() []kg.ID
@@ -201,6 +201,13 @@ type Claims struct {
 	Places []Position
 	// Claims have no ID and no spells.
 	Claims []*kg.Claim
+}
+
+// Noted is a conflict whose every part is understood already.
+type Noted struct {
+	At Position
+	// Conflict has no ID.
+	Conflict *kg.Conflict
 }
 
 // Retraction is the draft of a source's own correction: what it said by a draft

@@ -7,7 +7,6 @@ import (
 	"io"
 	"iter"
 	"math/rand/v2"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -135,9 +134,6 @@ func (w world) everything(t *testing.T) []any {
 	return all
 }
 
-// exact compares values of kg as they are, unexported parts included.
-var exact = cmp.Exporter(func(reflect.Type) bool { return true })
-
 // relations lists the relations of the graph in words.
 func (w world) relations(t *testing.T) []string {
 	t.Helper()
@@ -184,7 +180,7 @@ func TestImportingTwiceChangesNothing(t *testing.T) {
 	first := w.load(t, text)
 	before := w.everything(t)
 	second := w.load(t, text)
-	if diff := cmp.Diff(before, w.everything(t), exact); diff != "" {
+	if diff := kgtest.Diff(before, w.everything(t)); diff != "" {
 		t.Errorf("the second import changes (-before +after):\n%s", diff)
 	}
 	t.Log(w.relations(t), first)
@@ -354,7 +350,7 @@ func TestResume(t *testing.T) {
 			}
 			cuts++
 		}
-		if diff := cmp.Diff(whole.everything(t), parts.everything(t), exact); diff != "" {
+		if diff := kgtest.Diff(whole.everything(t), parts.everything(t)); diff != "" {
 			t.Fatalf("seed %d, %d cuts (-whole +resumed):\n%s", seed, cuts, diff)
 		}
 	}

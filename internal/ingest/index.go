@@ -132,6 +132,16 @@ func (d *Claims) mentions() []kg.ID {
 	return ids
 }
 
+func (d *Noted) mentions() []kg.ID {
+	ids := []kg.ID{d.Conflict.About}
+	for _, p := range d.Conflict.Claims {
+		for _, c := range p.Citations {
+			ids = append(ids, c.Source, c.AttributedTo)
+		}
+	}
+	return ids
+}
+
 func (d *Retraction) mentions() []kg.ID { return d.Draft.mentions() }
 func (d *Moment) mentions() []kg.ID     { return nil }
 
@@ -163,6 +173,7 @@ func (d *Claims) declare(x *index) {
 func (d *Relation) declare(*index)   {}
 func (d *Figure) declare(*index)     {}
 func (d *Conflict) declare(*index)   {}
+func (d *Noted) declare(*index)      {}
 func (d *Retraction) declare(*index) {}
 func (d *Moment) declare(*index)     {}
 
@@ -180,6 +191,7 @@ func (d *Figure) needs() []need {
 }
 
 func (d *Conflict) needs() []need { return []need{{id(d.About), nil}} }
+func (d *Noted) needs() []need    { return []need{{d.Conflict.About, nil}} }
 
 // needs leaves out what the claims themselves say exists.
 func (d *Claims) needs() []need {

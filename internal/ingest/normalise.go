@@ -387,6 +387,12 @@ func (d *Claims) write(b *batch) {
 	}
 }
 
+func (d *Noted) write(b *batch) {
+	b.entity(d.At.Text(string(d.Conflict.About)))
+	b.out.Conflicts = append(b.out.Conflicts, d.Conflict)
+	b.came(kg.InConflicts, d.At)
+}
+
 // write takes the claims that the draft makes out of a write of its own.
 func (d *Retraction) write(b *batch) {
 	said := &batch{index: b.index, origins: make(map[kg.WriteList][]Position)}

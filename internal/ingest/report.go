@@ -70,7 +70,7 @@ func (r *Report) count(d Draft) {
 		r.Figures++
 	case *Claims:
 		r.Claims += len(d.Claims)
-	case *Conflict:
+	case *Conflict, *Noted:
 		r.Conflicts++
 	case *Retraction:
 		r.Retractions++
