@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"keiretsu/internal/kg"
@@ -24,7 +25,10 @@ type Stream interface {
 type File struct {
 	// Name is as in Input.
 	Name string
-	// Open returns its bytes, unpacked.
+	// Size is how many bytes it has on the disk, 0 where that is not known.
+	Size int64
+	// Open returns its bytes, unpacked. What it returns may have a method
+	// Packed() int64: how many bytes of Size have been read.
 	Open func(ctx context.Context) (io.ReadCloser, error)
 }
 
@@ -55,10 +59,12 @@ type Import struct {
 // Progress says how far an import has come.
 type Progress struct {
 	Phase Phase
-	// Records counts what was read in this phase.
-	Records int64
-	// Of is how many there are; 0 while that is not known.
-	Of int64
+	// Records counts the drafts that were read in this phase, and Of how many
+	// there are; 0 while that is not known.
+	Records, Of int64
+	// Bytes counts what was read of the files in this phase, as they lie on
+	// the disk, and OfBytes how many there are.
+	Bytes, OfBytes int64
 }
 
 // Phase is a passage over all files.
@@ -140,6 +146,8 @@ type loading struct {
 	unsynced int
 	// left are the ordinals left to the next phase.
 	left []int64
+	// bytes counts what was read of the files in this phase.
+	bytes atomic.Int64
 }
 
 func (l *loading) run(ctx context.Context) error {
@@ -228,6 +236,10 @@ type item struct {
 func (l *loading) read(ctx context.Context, phase Phase) iter.Seq2[item, error] {
 	return func(yield func(item, error) bool) {
 		ctx, stop := context.WithCancel(ctx)
+		size := int64(0)
+		for _, file := range l.Files {
+			size += file.Size
+		}
 		chunks := make(chan []item, 4)
 		go func() {
 			defer close(chunks)
@@ -247,7 +259,7 @@ func (l *loading) read(ctx context.Context, phase Phase) iter.Seq2[item, error] 
 				last = it.ordinal
 			}
 			if l.Progress != nil {
-				l.Progress(Progress{phase, last, l.total})
+				l.Progress(Progress{phase, last, l.total, l.bytes.Load(), size})
 			}
 		}
 		if err := ctx.Err(); err != nil {
@@ -270,6 +282,7 @@ func (l *loading) readAhead(ctx context.Context, chunks chan<- []item) {
 		}
 	}
 	ordinal := int64(0)
+	l.bytes.Store(0)
 	for _, file := range l.Files {
 		for d, err := range l.readFile(ctx, file) {
 			chunk = append(chunk, item{ordinal, d, err})
@@ -298,11 +311,17 @@ func (l *loading) readFile(ctx context.Context, f File) iter.Seq2[Draft, error] 
 			return
 		}
 		defer r.Close()
+		before := l.bytes.Load()
+		packed, counts := r.(interface{ Packed() int64 })
 		for d, err := range l.Format.Read(Input{f.Name, r}) {
+			if counts {
+				l.bytes.Store(before + packed.Packed())
+			}
 			if ctx.Err() != nil || !yield(d, err) {
 				return
 			}
 		}
+		l.bytes.Store(before + f.Size)
 	}
 }
 
