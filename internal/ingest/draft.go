@@ -37,15 +37,23 @@ type Text struct {
 }
 
 // Draft is one thing that a reader found, not yet understood: *Source, *Metric,
-// *Entity, *Relation, *Figure, *Claim, *Conflict, *Retraction or *Moment. What a
-// reader leaves empty because it was missing, the reader itself reports.
+// *Entity, *Relation, *Figure, *Claims, *Conflict, *Noted, *Retraction or *Moment.
+// What a reader leaves empty because it was missing, the reader itself reports.
 type Draft interface {
 	// mentions lists the records whose state in the graph matters to it.
 	mentions() []kg.ID
+	// needs lists the entities that must be there before it can be recorded.
+	needs() []need
 	// declare makes known what it adds.
 	declare(*index)
 	// write adds to the write what it says.
 	write(*batch)
+}
+
+// need is an entity that a draft names, and what it tells of it.
+type need struct {
+	entity kg.ID
+	hint   *Hint
 }
 
 // Source is the draft of a document or data set that other drafts cite.
@@ -184,12 +192,22 @@ type Citation struct {
 	Locator string
 }
 
-// Claim is a claim whose every part is understood already, for formats that
-// write the graph's own values.
-type Claim struct {
+// Claims are claims whose every part is understood already, for formats that
+// write the graph's own values. They are recorded together: those that say what a
+// new entity is come with one that names it.
+type Claims struct {
+	// At is where the first stands, Places where each does, aligned with Claims.
+	At     Position
+	Places []Position
+	// Claims have no ID and no spells.
+	Claims []*kg.Claim
+}
+
+// Noted is a conflict whose every part is understood already.
+type Noted struct {
 	At Position
-	// Claim has no ID and no spells.
-	Claim *kg.Claim
+	// Conflict has no ID.
+	Conflict *kg.Conflict
 }
 
 // Retraction is the draft of a source's own correction: what it said by a draft
@@ -197,7 +215,7 @@ type Claim struct {
 // has a history, in a later moment.
 type Retraction struct {
 	At Position
-	// Draft is what was said: a *Entity, *Relation, *Figure or *Claim with the
+	// Draft is what was said: a *Entity, *Relation, *Figure or *Claims with the
 	// same contents, citations included. Claims that do not stand are passed over.
 	Draft Draft
 	// Reason says why it is no longer said.

@@ -49,7 +49,7 @@ func (in Input) Lines() iter.Seq2[Line, error] {
 				yield(Line{}, Brokenf(in.At(n), "the line holds zero bytes: the file is damaged or no text"))
 				return
 			}
-			if !yield(Line{n, text}, nil) || err != nil {
+			if !yield(Line{n, text, err != nil}, nil) || err != nil {
 				return
 			}
 		}
@@ -61,6 +61,9 @@ type Line struct {
 	// Number counts from 1.
 	Number int
 	Text   []byte
+	// Unended: the file ends without a line feed behind it. What is torn here
+	// has been cut off.
+	Unended bool
 }
 
 var errTooLong = errors.New("too long")

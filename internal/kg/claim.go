@@ -98,6 +98,10 @@ func (c *Claim) citation() Citation {
 	return Citation{Claim: c.ID, Source: c.Source, Locator: c.Locator, AttributedTo: c.AttributedTo}
 }
 
+// Check returns an ErrInvalid unless what the claim says can be right by itself,
+// whatever the graph holds.
+func (c *Claim) Check() error { return c.Statement.check() }
+
 // Statement is what a claim says. It is one of *EntityStatement,
 // *NameStatement, *IdentifierStatement, *FiscalYearStatement,
 // *RelationStatement, *Figure and *AbsenceStatement.

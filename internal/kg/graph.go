@@ -335,6 +335,9 @@ func (a *application) prepare(ctx context.Context) error {
 	for i, s := range a.write.Sources {
 		bad.add(InSources, i, a.describe(s))
 	}
+	if a.write.KeepRetracted {
+		claims, at = a.withhold(claims, at)
+	}
 	if err := a.retract(ctx, claims, bad); err != nil {
 		return err
 	}
@@ -393,6 +396,18 @@ func (a *application) present(r *Receipt) error {
 		a.applied = Applied{Revision: first.Revision, Claims: a.applied.Claims, Replayed: true}
 	}
 	return nil
+}
+
+// withhold leaves out the claims that have been taken back.
+func (a *application) withhold(claims []*Claim, at []int) (kept []*Claim, keptAt []int) {
+	for i, c := range claims {
+		if old, ok := a.known[c.ID].(*Claim); ok && !old.Live() {
+			a.applied.Withheld++
+			continue
+		}
+		kept, keptAt = append(kept, c), append(keptAt, at[i])
+	}
+	return kept, keptAt
 }
 
 // describe puts a source unless it is described so already.

@@ -168,6 +168,54 @@ func TestAnEntityIsTakenBack(t *testing.T) {
 	}
 }
 
+// TestAnEntityGoesClaimByClaim: taking back every claim about an entity is taking
+// back the entity.
+func TestAnEntityGoesClaimByClaim(t *testing.T) {
+	g, _ := newGraph(t)
+	apply(t, g, basics())
+	w := kg.Write{}
+	for _, c := range entity("ann", kg.KindPerson, "Ann Lee") {
+		w.Retractions = append(w.Retractions, kg.Retract{ID: c.ContentID(), Reason: "wrong"})
+	}
+	if got := apply(t, g, w); got.Retracted != 2 || got.Entities != 1 {
+		t.Errorf("%+v", got)
+	}
+	records, err := g.Records(context.Background(), []kg.ID{"ann"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := records[0].(*kg.Redirect); !ok {
+		t.Errorf("ann is %T", records[0])
+	}
+}
+
+// TestWhatWasTakenBackIsKeptSo, where a write asks for that.
+func TestWhatWasTakenBackIsKeptSo(t *testing.T) {
+	g, _ := newGraph(t)
+	apply(t, g, basics())
+	deal, nick := said("5", acquired("acme", "bolt", "2016")), entity("acme", kg.KindCompany, "Acme Inc.", "アクメ")[2]
+	taken := retract(deal.ContentID())
+	taken.Retractions = append(taken.Retractions, retract(nick.ContentID()).Retractions...)
+	revision := apply(t, g, taken).Revision
+	again := basics()
+	again.KeepRetracted = true
+	if got := apply(t, g, again); got.Withheld != 2 || got.Recorded != 0 || got.Revision != revision {
+		t.Errorf("%+v", got)
+	}
+	// What rests on nothing but what was taken back is refused.
+	gone := kg.Write{}
+	for _, c := range entity("ann", kg.KindPerson, "Ann Lee") {
+		gone.Retractions = append(gone.Retractions, kg.Retract{ID: c.ContentID(), Reason: "wrong"})
+	}
+	apply(t, g, gone)
+	again.Claims = append(again.Claims, said("9", &kg.NameStatement{Entity: "ann", Text: "Annie", Kind: kg.NameAlias}))
+	mentioned(t, problems(t, g, again), `there is no entity "ann"`)
+	again.KeepRetracted = false
+	if got := apply(t, g, again); got.Recorded != 5 {
+		t.Errorf("recorded again: %+v", got)
+	}
+}
+
 // claimOf returns the id of the claim about an entity with that summary.
 func claimOf(t *testing.T, g *kg.Graph, id kg.ID, summary string) kg.ID {
 	t.Helper()

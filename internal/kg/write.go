@@ -40,6 +40,10 @@ type Write struct {
 	// anything that the write touches has changed since, Apply refuses with a
 	// *ConflictError: a claim of the same families, or a source described.
 	Since *Revision
+	// KeepRetracted leaves claims that had been taken back as they are, instead
+	// of recording them again: a file that is read once more does not overrule
+	// whoever found it wrong.
+	KeepRetracted bool
 }
 
 // Retract takes claims back.
@@ -65,6 +69,8 @@ type Applied struct {
 	// Recorded counts the claims that were new, Known those that the graph
 	// held already.
 	Recorded, Known int
+	// Withheld counts the claims that Write.KeepRetracted left taken back.
+	Withheld int
 	// Retracted counts the claims that were taken back.
 	Retracted int
 	// Claims are the ids of the claims of the write, aligned with them.

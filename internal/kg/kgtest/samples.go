@@ -7,9 +7,9 @@ import (
 	"keiretsu/internal/kg"
 )
 
-// oneOfEverything returns records of every kind that hold every field, each
+// OneOfEverything returns records of every kind that hold every field, each
 // with a value that a careless encoding would change.
-func oneOfEverything() []kg.Record {
+func OneOfEverything() []kg.Record {
 	elsewhere := time.Date(2019, 12, 31, 23, 59, 59, 123456789, time.FixedZone("east", 8*3600))
 	citations := []kg.Citation{
 		{Claim: "c-1", Source: "report", Locator: "line 49", AttributedTo: "zoe"},
