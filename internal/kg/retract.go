@@ -30,6 +30,9 @@ func (a *application) retract(ctx context.Context, fresh []*Claim, bad *Rejectio
 			keys[retractedFamily(r)], a.named[retractedFamily(r)] = true, true
 		}
 	}
+	if err := a.knowEntities(ctx, keys); err != nil {
+		return err
+	}
 	families := make(map[string][]*Claim)
 	for c, err := range a.snap.Claims(ctx, slices.Sorted(maps.Keys(keys))) {
 		if err != nil {
@@ -49,6 +52,30 @@ func (a *application) retract(ctx context.Context, fresh []*Claim, bad *Rejectio
 	}
 	a.applied.Taken = slices.Sorted(maps.Keys(a.retracted))
 	return a.checkLeft(ctx, meant, families, fresh, bad)
+}
+
+// knowEntities looks up the entities of which families of claims are about to be
+// taken back: a retraction may name the claims alone.
+func (a *application) knowEntities(ctx context.Context, families map[string]bool) error {
+	var ids []ID
+	for _, family := range slices.Sorted(maps.Keys(families)) {
+		if id, ok := strings.CutPrefix(family, entityFamily("")); ok && a.known[ID(id)] == nil {
+			ids = append(ids, ID(id))
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	records, err := a.snap.Get(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for i, r := range records {
+		if r != nil {
+			a.known[ids[i]] = r
+		}
+	}
+	return nil
 }
 
 // meant returns the records that the retractions name, aligned with them: nil
