@@ -9,6 +9,12 @@
 // with its place, all of it at once (problem.go). A [Report] says what came of a
 // load.
 //
+// [Load] is for what people write, where anything wrong stops everything.
+// [Import] is for files of registers, of any size: it streams them in batches,
+// drops the records that cannot be used and counts them by reason, and goes on
+// where it was interrupted (import.go, apply.go). A [Format] is what it needs to
+// know of a format (format.go), and text.go what readers of text share.
+//
 // A new format is a new package below this one that yields drafts; nothing here
 // changes for it.
 //
@@ -16,5 +22,5 @@
 // about companies are kg's: here text becomes kg's types, and kg says whether
 // they can be right.
 //
-// Start with draft.go, then load.go.
+// Start with draft.go, then load.go and import.go.
 package ingest

@@ -2,21 +2,33 @@ package ingest
 
 import (
 	"strconv"
+	"time"
 
 	"keiretsu/internal/kg"
 )
 
 // Position is a place in what was read. Lines and columns count from 1; a
-// column is a character, not a byte.
+// column is a character, not a byte. A line of 0 means the whole file, a column
+// of 0 the whole line.
 type Position struct {
 	File         string
 	Line, Column int
 }
 
-// String returns file:line:column.
+// String returns file:line:column, or what is known of it.
 func (p Position) String() string {
-	return p.File + ":" + strconv.Itoa(p.Line) + ":" + strconv.Itoa(p.Column)
+	s := p.File
+	for _, n := range []int{p.Line, p.Column} {
+		if n == 0 {
+			break
+		}
+		s += ":" + strconv.Itoa(n)
+	}
+	return s
 }
+
+// Text returns a value that stands at the place.
+func (p Position) Text(value string) Text { return Text{Value: value, At: p} }
 
 // Text is a value as it was written, and where. An empty Value was not given.
 type Text struct {
@@ -25,15 +37,23 @@ type Text struct {
 }
 
 // Draft is one thing that a reader found, not yet understood: *Source, *Metric,
-// *Entity, *Relation, *Figure or *Conflict. What a reader leaves empty because
-// it was missing, the reader itself reports.
+// *Entity, *Relation, *Figure, *Claims, *Conflict, *Noted, *Retraction or *Moment.
+// What a reader leaves empty because it was missing, the reader itself reports.
 type Draft interface {
 	// mentions lists the records whose state in the graph matters to it.
 	mentions() []kg.ID
+	// needs lists the entities that must be there before it can be recorded.
+	needs() []need
 	// declare makes known what it adds.
 	declare(*index)
 	// write adds to the write what it says.
 	write(*batch)
+}
+
+// need is an entity that a draft names, and what it tells of it.
+type need struct {
+	entity kg.ID
+	hint   *Hint
 }
 
 // Source is the draft of a document or data set that other drafts cite.
@@ -107,6 +127,19 @@ type Relation struct {
 	// AttributedTo is the entity whom the sources quote.
 	AttributedTo, Note Text
 	Cites              []Citation
+	// FromHint and ToHint say what the source tells of an end that it does not
+	// describe; nil where that is nothing.
+	FromHint, ToHint *Hint
+}
+
+// Hint is what a draft tells of an entity that it names. Where all has been read
+// and nothing describes the entity, one is made of its hint. It bears an alias,
+// so that a real name that turns up later wins.
+type Hint struct {
+	// Kind is as in Entity. Name is a name, or words such as "LEI 5493…" where
+	// none is known.
+	Kind, Name  Text
+	Identifiers []Identifier
 }
 
 // Figure is the draft of a number or date measured at an entity.
@@ -130,6 +163,9 @@ type Figure struct {
 	// AttributedTo is the entity whom the sources quote.
 	AttributedTo, Note Text
 	Cites              []Citation
+	// OfHint says what the source tells of an entity that it does not
+	// describe; nil where that is nothing.
+	OfHint *Hint
 }
 
 // Attribute is a further qualifier of a relation or figure.
@@ -154,4 +190,42 @@ type Stance struct {
 type Citation struct {
 	Source  Text
 	Locator string
+}
+
+// Claims are claims whose every part is understood already, for formats that
+// write the graph's own values. They are recorded together: those that say what a
+// new entity is come with one that names it.
+type Claims struct {
+	// At is where the first stands, Places where each does, aligned with Claims.
+	At     Position
+	Places []Position
+	// Claims have no ID and no spells.
+	Claims []*kg.Claim
+}
+
+// Noted is a conflict whose every part is understood already.
+type Noted struct {
+	At Position
+	// Conflict has no ID.
+	Conflict *kg.Conflict
+}
+
+// Retraction is the draft of a source's own correction: what it said by a draft
+// before, it says no longer. It comes behind that draft and, where the format
+// has a history, in a later moment.
+type Retraction struct {
+	At Position
+	// Draft is what was said: a *Entity, *Relation, *Figure or *Claims with the
+	// same contents, citations included. Claims that do not stand are passed over.
+	Draft Draft
+	// Reason says why it is no longer said.
+	Reason Text
+}
+
+// Moment says when a source recorded what comes behind it, up to the next
+// Moment. Moments of a file come in order. Only formats with a history have them.
+type Moment struct {
+	At Position
+	// Time is when; to the millisecond, in UTC.
+	Time time.Time
 }

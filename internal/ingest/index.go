@@ -28,24 +28,47 @@ func newIndex(ctx context.Context, graph Graph, drafts []Draft) (index, error) {
 		}
 	}
 	delete(mentioned, "")
-	records, err := graph.Records(ctx, slices.Sorted(maps.Keys(mentioned)))
-	if err != nil {
+	ids := slices.Sorted(maps.Keys(mentioned))
+	if err := x.lookUp(ctx, graph, ids, ids); err != nil {
 		return x, fmt.Errorf("ingest: look up what the graph holds: %w", err)
 	}
-	for _, r := range records {
+	for _, d := range drafts {
+		d.declare(&x)
+	}
+	return x, nil
+}
+
+// lookUp notes what stands behind the ids, aligned with the names by which it is
+// called: an entity that has become part of another still answers to its own.
+func (x *index) lookUp(ctx context.Context, graph Graph, ids, names []kg.ID) error {
+	records, err := graph.Records(ctx, ids)
+	if err != nil {
+		return err
+	}
+	var next, called []kg.ID
+	for i, r := range records {
 		switch r := r.(type) {
 		case *kg.Source:
 			x.sources[r.ID] = true
 		case *kg.Metric:
 			x.metrics[r.Name] = r
 		case *kg.Entity:
-			x.entities[r.ID] = r.FiscalYearEnd
+			x.entities[names[i]] = r.FiscalYearEnd
+		case *kg.Redirect:
+			next, called = append(next, r.To), append(called, names[i])
 		}
 	}
-	for _, d := range drafts {
-		d.declare(&x)
+	if len(next) == 0 {
+		return nil
 	}
-	return x, nil
+	return x.lookUp(ctx, graph, next, called)
+}
+
+// add makes an entity known, whose year end may be known already.
+func (x *index) add(id kg.ID) {
+	if _, ok := x.entities[id]; !ok {
+		x.entities[id] = kg.PartialDate{}
+	}
 }
 
 func id(t Text) kg.ID { return kg.ID(t.Value) }
@@ -95,6 +118,33 @@ func (d *Conflict) mentions() []kg.ID {
 	return ids
 }
 
+func (d *Claims) mentions() []kg.ID {
+	var ids []kg.ID
+	for _, c := range d.Claims {
+		ids = append(ids, c.Source, c.AttributedTo)
+		for _, m := range c.Mentioned() {
+			ids = append(ids, m.Entity)
+		}
+		if f, ok := c.Statement.(*kg.Figure); ok {
+			ids = append(ids, kg.MetricID(f.Metric))
+		}
+	}
+	return ids
+}
+
+func (d *Noted) mentions() []kg.ID {
+	ids := []kg.ID{d.Conflict.About}
+	for _, p := range d.Conflict.Claims {
+		for _, c := range p.Citations {
+			ids = append(ids, c.Source, c.AttributedTo)
+		}
+	}
+	return ids
+}
+
+func (d *Retraction) mentions() []kg.ID { return d.Draft.mentions() }
+func (d *Moment) mentions() []kg.ID     { return nil }
+
 func (d *Source) declare(x *index) { x.sources[id(d.ID)] = true }
 
 func (d *Metric) declare(x *index) {
@@ -109,6 +159,58 @@ func (d *Entity) declare(x *index) {
 	x.entities[id(d.ID)] = end
 }
 
-func (d *Relation) declare(*index) {}
-func (d *Figure) declare(*index)   {}
-func (d *Conflict) declare(*index) {}
+func (d *Claims) declare(x *index) {
+	for _, c := range d.Claims {
+		switch s := c.Statement.(type) {
+		case *kg.EntityStatement:
+			x.add(s.Entity)
+		case *kg.FiscalYearStatement:
+			x.entities[s.Entity] = s.End
+		}
+	}
+}
+
+func (d *Relation) declare(*index)   {}
+func (d *Figure) declare(*index)     {}
+func (d *Conflict) declare(*index)   {}
+func (d *Noted) declare(*index)      {}
+func (d *Retraction) declare(*index) {}
+func (d *Moment) declare(*index)     {}
+
+func (d *Source) needs() []need { return nil }
+func (d *Metric) needs() []need { return nil }
+func (d *Entity) needs() []need { return nil }
+func (d *Moment) needs() []need { return nil }
+
+func (d *Relation) needs() []need {
+	return []need{{id(d.From), d.FromHint}, {id(d.To), d.ToHint}, {id(d.AttributedTo), nil}}
+}
+
+func (d *Figure) needs() []need {
+	return []need{{id(d.Of), d.OfHint}, {id(d.AttributedTo), nil}}
+}
+
+func (d *Conflict) needs() []need { return []need{{id(d.About), nil}} }
+func (d *Noted) needs() []need    { return []need{{d.Conflict.About, nil}} }
+
+// needs leaves out what the claims themselves say exists.
+func (d *Claims) needs() []need {
+	said := make(map[kg.ID]bool)
+	var needed []need
+	for _, c := range d.Claims {
+		if s, ok := c.Statement.(*kg.EntityStatement); ok {
+			said[s.Entity] = true
+		}
+	}
+	for _, c := range d.Claims {
+		for _, m := range c.Mentioned() {
+			if !said[m.Entity] {
+				needed = append(needed, need{m.Entity, nil})
+			}
+		}
+		needed = append(needed, need{c.AttributedTo, nil})
+	}
+	return needed
+}
+
+func (d *Retraction) needs() []need { return nil }

@@ -46,6 +46,7 @@ func Load(ctx context.Context, graph Graph, drafts iter.Seq2[Draft, error]) (Rep
 		return b.report, err
 	}
 	for _, d := range all {
+		b.report.count(d)
 		d.write(b)
 	}
 	if err := b.problems.orNil(0); err != nil {
@@ -55,8 +56,8 @@ func Load(ctx context.Context, graph Graph, drafts iter.Seq2[Draft, error]) (Rep
 	if err != nil {
 		return b.report, b.rejected(err)
 	}
-	applied.Claims = nil // a report counts
-	b.report.Applied, b.report.Took = applied, time.Since(began)
+	b.report.Applied.add(applied)
+	b.report.Took = time.Since(began)
 	return b.report, nil
 }
 

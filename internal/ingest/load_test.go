@@ -89,7 +89,7 @@ func TestLoadAsksTheGraphForWhatItDoesNotBring(t *testing.T) {
 	if f.Period != kg.MustPeriod("2020-07-01/2021-06-30") || f.Unit != "people" {
 		t.Errorf("the figure is of %s, in %s", f.Period, f.Unit)
 	}
-	want := ingest.Report{Sources: 1, Figures: 1, Applied: kg.Applied{Recorded: 2}, Took: report.Took}
+	want := ingest.Report{Sources: 1, Figures: 1, Applied: ingest.Sum{Recorded: 2}, Took: report.Took}
 	if diff := cmp.Diff(want, report); diff != "" {
 		t.Errorf("report (-want +got):\n%s", diff)
 	}

@@ -13,7 +13,7 @@ import (
 
 // The words of the vocabularies, as drafts write them.
 var (
-	relationTypes = words(kg.Owns, kg.RelatedTo)
+	relationTypes = words(kg.Owns, kg.Controls)
 	entityKinds   = words(kg.KindCompany, kg.KindConcept)
 	nameKinds     = words(kg.NamePreferred, kg.NameFormer)
 	natures       = words(kg.Actual, kg.Superseded)
@@ -168,7 +168,6 @@ func (b *batch) claim(at Position, s kg.Statement, cites []Citation, attributedT
 func (b *batch) came(in kg.WriteList, at Position) { b.origins[in] = append(b.origins[in], at) }
 
 func (d *Source) write(b *batch) {
-	b.report.Sources++
 	s := &kg.Source{
 		ID: b.newID(d.ID), Title: d.Title.Value, Publisher: d.Publisher.Value, Author: d.Author.Value, Kind: d.Kind.Value,
 		URL: d.URL.Value, Note: d.Note.Value, Published: read(b, d.Published, kg.ParseDate), Updated: read(b, d.Updated, kg.ParseDate),
@@ -181,7 +180,6 @@ func (d *Source) write(b *batch) {
 }
 
 func (d *Metric) write(b *batch) {
-	b.report.Metrics++
 	m := &kg.Metric{
 		Name: d.Name.Value, Definition: d.Definition.Value, Unit: d.Unit.Value,
 		AddsOverTime:  word(b, "an answer", d.OverTime, answers),
@@ -196,7 +194,6 @@ func (d *Metric) write(b *batch) {
 }
 
 func (d *Entity) write(b *batch) {
-	b.report.Entities++
 	id := b.newID(d.ID)
 	b.claim(d.At, &kg.EntityStatement{Entity: id, Kind: word(b, "a kind of entity", d.Kind, entityKinds)}, d.Cites, "", d.Note.Value)
 	own := func(cites []Citation) []Citation {
@@ -221,7 +218,6 @@ func (d *Entity) write(b *batch) {
 }
 
 func (d *Relation) write(b *batch) {
-	b.report.Relations++
 	s := &kg.RelationStatement{
 		Type: word(b, "a type of relation", d.Type, relationTypes), From: b.entity(d.From), To: b.entity(d.To),
 		Money: read(b, d.Money, parseMoney), Text: d.Text.Value, Attributes: attributes(d.Attributes),
@@ -298,7 +294,6 @@ func attributes(drafts []Attribute) []kg.Attribute {
 }
 
 func (d *Figure) write(b *batch) {
-	b.report.Figures++
 	m := b.metric(d.Metric)
 	f := &kg.Figure{
 		Subject: b.entity(d.Of), Metric: d.Metric.Value,
@@ -365,7 +360,6 @@ func (d *Figure) period(b *batch) kg.Period {
 }
 
 func (d *Conflict) write(b *batch) {
-	b.report.Conflicts++
 	c := &kg.Conflict{
 		About: b.entity(d.About), Predicate: d.Predicate.Value, Note: d.Note.Value,
 		Kind: word(b, "a kind of conflict", d.Kind, conflictKinds),
@@ -376,3 +370,39 @@ func (d *Conflict) write(b *batch) {
 	b.out.Conflicts = append(b.out.Conflicts, c)
 	b.came(kg.InConflicts, d.At)
 }
+
+func (d *Claims) write(b *batch) {
+	for i, c := range d.Claims {
+		at := d.Places[i]
+		for _, m := range c.Mentioned() {
+			b.entity(at.Text(string(m.Entity)))
+		}
+		b.entity(at.Text(string(c.AttributedTo)))
+		b.citations([]Citation{{Source: at.Text(string(c.Source))}})
+		if f, ok := c.Statement.(*kg.Figure); ok {
+			b.metric(at.Text(f.Metric))
+		}
+		b.out.Claims = append(b.out.Claims, c)
+		b.came(kg.InClaims, at)
+	}
+}
+
+func (d *Noted) write(b *batch) {
+	b.entity(d.At.Text(string(d.Conflict.About)))
+	b.out.Conflicts = append(b.out.Conflicts, d.Conflict)
+	b.came(kg.InConflicts, d.At)
+}
+
+// write takes the claims that the draft makes out of a write of its own.
+func (d *Retraction) write(b *batch) {
+	said := &batch{index: b.index, origins: make(map[kg.WriteList][]Position)}
+	d.Draft.write(said)
+	b.problems = append(b.problems, said.problems...)
+	for _, c := range said.out.Claims {
+		b.out.Retractions = append(b.out.Retractions, kg.Retract{ID: c.ContentID(), Reason: d.Reason.Value})
+		b.came(kg.InRetractions, d.At)
+	}
+}
+
+// write does nothing: whoever divides drafts into writes looks at moments first.
+func (d *Moment) write(*batch) {}

@@ -26,7 +26,7 @@ type Flaw struct {
 // Sound returns an error where a record shows by itself that it was altered: the
 // id of a claim follows from what the claim says.
 func Sound(r Record) error {
-	if c, ok := r.(*Claim); ok && c.deriveID() != c.ID {
+	if c, ok := r.(*Claim); ok && c.ContentID() != c.ID {
 		return fmt.Errorf("what it says does not fit its id")
 	}
 	return nil

@@ -87,8 +87,9 @@ func (c *Claim) RecordKind() RecordKind { return RecordClaim }
 // that state the same figure.
 func (c *Claim) Family() string { return c.Statement.Family() }
 
-// deriveID returns the id that the content gives.
-func (c *Claim) deriveID() ID {
+// ContentID returns the id that the contents give, whether or not the graph holds
+// the claim.
+func (c *Claim) ContentID() ID {
 	parts := append(c.Statement.identity(), string(c.Source), c.Locator, string(c.AttributedTo))
 	return derivedID(claimPrefix, parts...)
 }
@@ -97,9 +98,14 @@ func (c *Claim) citation() Citation {
 	return Citation{Claim: c.ID, Source: c.Source, Locator: c.Locator, AttributedTo: c.AttributedTo}
 }
 
+// Check returns an ErrInvalid unless what the claim says can be right by itself,
+// whatever the graph holds.
+func (c *Claim) Check() error { return c.Statement.check() }
+
 // Statement is what a claim says. It is one of *EntityStatement,
 // *NameStatement, *IdentifierStatement, *FiscalYearStatement,
-// *RelationStatement, *Figure, *SameStatement and *DifferentStatement.
+// *RelationStatement, *Figure, *AbsenceStatement, *SameStatement and
+// *DifferentStatement.
 type Statement interface {
 	// Family is the key of the claims that are read together.
 	Family() string

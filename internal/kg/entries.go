@@ -340,6 +340,8 @@ func (c *Claim) Summary() string {
 		return fmt.Sprintf("%s is the same as %s", s.Entity, s.As)
 	case *DifferentStatement:
 		return fmt.Sprintf("%s and %s are not the same", s.Entity, s.Other)
+	case *AbsenceStatement:
+		return s.summary()
 	}
 	return ""
 }

@@ -14,7 +14,7 @@ import (
 // revision 1 unless a test says otherwise.
 func claim(s Statement, source ID, locator string) *Claim {
 	c := &Claim{Statement: s, Source: source, Locator: locator, Spell: Spell{Revision: 1}}
-	c.ID = c.deriveID()
+	c.ID = c.ContentID()
 	return c
 }
 

@@ -51,12 +51,18 @@ func NewGraph(store Store, o Options) *Graph {
 
 // Check returns what Apply would refuse about the write, and writes nothing.
 func (g *Graph) Check(ctx context.Context, w Write) error {
+	g.writing.Lock()
+	defer g.writing.Unlock()
 	snap, err := g.store.Snapshot(ctx)
 	if err != nil {
 		return err
 	}
 	defer snap.Close()
-	return newApplication(snap, w, g.now().UTC()).prepare(ctx)
+	a, err := g.application(ctx, snap, w)
+	if err != nil {
+		return err
+	}
+	return a.prepare(ctx)
 }
 
 // Apply records a write: all of it or nothing, and returns once it would survive
@@ -96,17 +102,16 @@ func (g *Graph) stage(ctx context.Context, w Write) (Applied, func(context.Conte
 		return Applied{}, nil, err
 	}
 	defer snap.Close()
-	at, err := g.clock(ctx, snap.Revision())
+	a, err := g.application(ctx, snap, w)
 	if err != nil {
 		return Applied{}, nil, err
 	}
-	a := newApplication(snap, w, at)
 	if err := a.prepare(ctx); err != nil {
 		return Applied{}, nil, err
 	}
 	if a.applied.Replayed {
 		// What it repeats may not be durable yet.
-		_, wait, err := g.hand(ctx, &Batch{At: at})
+		_, wait, err := g.hand(ctx, &Batch{At: a.at})
 		return a.applied, wait, err
 	}
 	if err := a.materialise(ctx); err != nil {
@@ -121,7 +126,9 @@ func (g *Graph) stage(ctx context.Context, w Write) (Applied, func(context.Conte
 		return Applied{}, nil, err
 	}
 	a.applied.Revision = revision
-	g.last = at
+	if revision > snap.Revision() {
+		g.last = a.at
+	}
 	return a.applied, wait, nil
 }
 
@@ -176,6 +183,26 @@ func (g *Graph) taken(ctx context.Context, revision Revision) ([]ID, error) {
 	return taken, nil
 }
 
+// application begins a write: under the moment that it brings along, if any.
+func (g *Graph) application(ctx context.Context, snap Snapshot, w Write) (*application, error) {
+	at, err := g.clock(ctx, snap.Revision())
+	if err != nil || w.At.IsZero() {
+		return newApplication(snap, w, at), err
+	}
+	given := w.At.UTC().Truncate(time.Millisecond)
+	switch {
+	case given.After(at):
+		return nil, Invalidf("at", "%s lies in the future; a write is recorded under a moment that has come", given.Format(time.RFC3339Nano))
+	case given.Before(g.last):
+		// To say again what is known changes no past.
+		a := newApplication(snap, w, g.last)
+		a.late = Invalidf("at", "the graph has changed at %s, after %s, and what was known by a moment never changes; record the write under a later moment, or under now",
+			g.last.Format(time.RFC3339Nano), given.Format(time.RFC3339Nano))
+		return a, nil
+	}
+	return newApplication(snap, w, given), nil
+}
+
 // clock returns when a write is made: now, but never before the write before.
 // Where the machine's clock has been set back, time stands still in the graph
 // until it has caught up, so that moments and revisions keep one order.
@@ -215,6 +242,9 @@ type application struct {
 	write    Write
 	at       time.Time
 	revision Revision
+	// late is why nothing may be recorded under the moment of the write, nil
+	// where something may.
+	late error
 
 	known   map[ID]Record // what the store holds of all that is mentioned
 	looked  map[ID]bool   // what has been looked for in it
@@ -284,7 +314,7 @@ func (a *application) prepare(ctx context.Context) error {
 	for i, c := range a.write.Claims {
 		bad.add(InClaims, i, c.Statement.check()) // and what else is wrong with it
 		own := *c
-		own.ID, own.Spell, own.Earlier = c.deriveID(), Spell{Recorded: a.at, Revision: a.revision, By: a.write.By}, nil
+		own.ID, own.Spell, own.Earlier = c.ContentID(), Spell{Recorded: a.at, Revision: a.revision, By: a.write.By}, nil
 		a.applied.Claims = append(a.applied.Claims, own.ID)
 		if seen[own.ID] {
 			a.applied.Known++
@@ -323,6 +353,9 @@ func (a *application) prepare(ctx context.Context) error {
 	for i, s := range a.write.Sources {
 		bad.add(InSources, i, a.describe(s))
 	}
+	if a.write.KeepRetracted {
+		claims, at = a.withhold(claims, at)
+	}
 	if err := a.retract(ctx, claims, bad); err != nil {
 		return err
 	}
@@ -358,7 +391,20 @@ func (a *application) prepare(ctx context.Context) error {
 	if err := a.checkMergers(ctx, at, claims, bad); err != nil {
 		return err
 	}
-	return bad.orNil()
+	if err := bad.orNil(); err != nil {
+		return err
+	}
+	if a.late != nil && a.recordsAnything() {
+		return a.late
+	}
+	return nil
+}
+
+// recordsAnything reports that the write changes what was known: a metric or a
+// conflict that a person notes has no past.
+func (a *application) recordsAnything() bool {
+	described := slices.ContainsFunc(a.write.Sources, func(s *Source) bool { return a.puts[s.ID] != nil })
+	return described || len(a.fresh)+len(a.retracted) > 0
 }
 
 // present shows the receipt: it is kept if the write is the first under its key.
@@ -373,6 +419,18 @@ func (a *application) present(r *Receipt) error {
 		a.applied = Applied{Revision: first.Revision, Claims: a.applied.Claims, Replayed: true}
 	}
 	return nil
+}
+
+// withhold leaves out the claims that have been taken back.
+func (a *application) withhold(claims []*Claim, at []int) (kept []*Claim, keptAt []int) {
+	for i, c := range claims {
+		if old, ok := a.known[c.ID].(*Claim); ok && !old.Live() {
+			a.applied.Withheld++
+			continue
+		}
+		kept, keptAt = append(kept, c), append(keptAt, at[i])
+	}
+	return kept, keptAt
 }
 
 // describe puts a source unless it is described so already.
@@ -514,6 +572,8 @@ func mentionedAs(s Statement, i int) string {
 		return [...]string{"entity", "as"}[i]
 	case *DifferentStatement:
 		return [...]string{"entity", "other"}[i]
+	case *AbsenceStatement:
+		return "entity"
 	}
 	return "id"
 }
@@ -621,7 +681,7 @@ type familyGroup struct {
 
 func isAboutEntity(s Statement) bool {
 	switch s.(type) {
-	case *EntityStatement, *NameStatement, *IdentifierStatement, *FiscalYearStatement:
+	case *EntityStatement, *NameStatement, *IdentifierStatement, *FiscalYearStatement, *AbsenceStatement:
 		return true
 	}
 	return false
@@ -912,15 +972,25 @@ func (a *application) materialiseRelations(groups map[string]*familyGroup, befor
 		case taken[old] || a.puts[old] != nil:
 		case heir[old] == "":
 			a.bury(old, dead[old], &a.applied.Relations)
-		case len(a.moved) == 0:
-			a.puts[old] = &Redirect{From: old, To: heir[old]}
-		default:
+		case a.splits():
 			a.gone[old] = true // it was that of several together
+		default:
+			a.puts[old] = &Redirect{From: old, To: heir[old]}
 		}
 	}
 	if len(a.moved) > 0 {
 		a.readdress(about, before, taken)
 	}
+}
+
+// splits reports that the write takes back that entities are the same.
+func (a *application) splits() bool {
+	for _, c := range a.retracted {
+		if _, ok := c.Statement.(*SameStatement); ok {
+			return true
+		}
+	}
+	return false
 }
 
 // leadNamesakes lets every id that a relation would have if no two entities were

@@ -108,6 +108,10 @@ func (c *chronicle) write(first bool) kg.Write {
 			say(&kg.NameStatement{Entity: of, Text: c.name(), Lang: oneOf(c, "", "en"), Kind: kg.NameKind(1 + c.IntN(4))})
 		case 1:
 			say(&kg.IdentifierStatement{Entity: of, Scheme: oneOf(c, "lei", "LEI"), Value: oneOf(c, "1", "2", " 1")})
+			say(&kg.AbsenceStatement{
+				Entity: of, Relation: oneOf(c, kg.Owns, kg.Controls), Direction: kg.In, Kind: oneOf(c, kg.AbsenceNone, kg.AbsenceUnknown),
+				Reason: oneOf(c, "", "NATURAL_PERSONS"), Start: oneOf(c, kg.PartialDate{}, kg.MustDate("2014"), kg.MustDate("2015")),
+			})
 			say(&kg.FiscalYearStatement{Entity: of, End: kg.MustDate(oneOf(c, "--03-31", "--12-31"))})
 		case 2, 3, 4:
 			say(c.figure(of))
@@ -123,7 +127,7 @@ func (c *chronicle) write(first bool) kg.Write {
 	}
 	for range c.IntN(5) {
 		if claim := oneOf(c, c.claims...); !first && c.dispensable(claim) && !w.says(claim) {
-			w.Retractions = append(w.Retractions, kg.Retract{ID: kg.ClaimID(claim), Reason: "wrong"})
+			w.Retractions = append(w.Retractions, kg.Retract{ID: claim.ContentID(), Reason: "wrong"})
 		}
 	}
 	return w.Write
@@ -148,7 +152,7 @@ func (c *chronicle) judge(w *chronicleWrite) {
 	var split kg.ID
 	if len(merged) > 0 && c.chance(25) {
 		split = oneOf(c, merged...)
-		w.Retractions = append(w.Retractions, kg.Retract{ID: kg.ClaimID(c.same[split]), Reason: "they are two"})
+		w.Retractions = append(w.Retractions, kg.Retract{ID: c.same[split].ContentID(), Reason: "they are two"})
 	}
 	for range c.IntN(3) {
 		a, b := oneOf(c, c.entities...), oneOf(c, c.entities...)
@@ -201,7 +205,7 @@ func (c *chronicle) mergersRunInACircle() bool {
 type chronicleWrite struct{ kg.Write }
 
 func (w *chronicleWrite) says(claim *kg.Claim) bool {
-	return slices.ContainsFunc(w.Claims, func(c *kg.Claim) bool { return kg.ClaimID(c) == kg.ClaimID(claim) })
+	return slices.ContainsFunc(w.Claims, func(c *kg.Claim) bool { return c.ContentID() == claim.ContentID() })
 }
 
 // retracts reports that something is taken back.
@@ -247,7 +251,7 @@ func (c *chronicle) date() kg.PartialDate {
 func (c *chronicle) relation() *kg.RelationStatement {
 	near := c.entities[:min(4, len(c.entities))]
 	s := &kg.RelationStatement{
-		Type: oneOf(c, kg.Owns, kg.Owns, kg.Acquired, kg.Acquired, kg.MergedInto, kg.PartnersWith, kg.CompetesWith, kg.HoldsRole, kg.Supplies, kg.RelatedTo),
+		Type: oneOf(c, kg.Owns, kg.Owns, kg.Acquired, kg.Acquired, kg.MergedInto, kg.PartnersWith, kg.CompetesWith, kg.HoldsRole, kg.Supplies, kg.RelatedTo, kg.Controls, kg.Controls),
 		From: oneOf(c, near...), To: oneOf(c, near...), Start: c.date(),
 	}
 	if c.chance(15) {
@@ -266,7 +270,10 @@ func (c *chronicle) relation() *kg.RelationStatement {
 	if s.Type == kg.Acquired && c.chance(40) {
 		s.Money = &kg.Money{Amount: oneOf(c, 100.0, 100.2, 300), Currency: "USD"}
 	}
-	if s.Type == kg.HoldsRole || s.Type == kg.RelatedTo {
+	if (s.Type == kg.Owns || s.Type == kg.Controls) && c.chance(25) {
+		s.Attributes = []kg.Attribute{{Key: kg.AttributeDeclared, Value: oneOf(c, kg.DeclaredIndirect, kg.DeclaredUltimate)}}
+	}
+	if s.Type == kg.HoldsRole || s.Type == kg.RelatedTo || s.Type == kg.Controls {
 		s.Text = oneOf(c, "Chair", "CHAIR", "Treasurer")
 	}
 	person := func(id kg.ID) bool { return c.kinds[id] == kg.KindPerson }
@@ -315,7 +322,7 @@ func (c *chronicle) record(t *testing.T, until time.Time, without map[kg.ID]bool
 		c.now = e.at
 		w := e.write
 		if without != nil {
-			w.Claims = slices.DeleteFunc(slices.Clone(w.Claims), func(c *kg.Claim) bool { return without[kg.ClaimID(c)] })
+			w.Claims = slices.DeleteFunc(slices.Clone(w.Claims), func(c *kg.Claim) bool { return without[c.ContentID()] })
 			w.Retractions = slices.DeleteFunc(slices.Clone(w.Retractions), func(r kg.Retract) bool { return without[r.ID] })
 		}
 		if _, err := g.Apply(context.Background(), w); err != nil {
@@ -539,7 +546,7 @@ func (c *comparison) relationQuery() kg.RelationQuery {
 		MinStake: oneOf(c.c, 0.0, 0, 0, 50), Reverse: c.c.chance(50), Limit: c.c.IntN(2) * (1 + c.c.IntN(4)),
 	}
 	for range c.c.IntN(4) {
-		q.Types = append(q.Types, oneOf(c.c, kg.Owns, kg.Acquired, kg.MergedInto, kg.PartnersWith, kg.HoldsRole, kg.RelatedTo))
+		q.Types = append(q.Types, oneOf(c.c, kg.Owns, kg.Acquired, kg.MergedInto, kg.PartnersWith, kg.HoldsRole, kg.RelatedTo, kg.Controls))
 	}
 	if c.c.chance(30) {
 		q.Kinds = []kg.EntityKind{oneOf(c.c, kg.KindPerson, kg.KindCompany, kg.KindPlace)}

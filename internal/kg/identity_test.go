@@ -410,7 +410,9 @@ func TestJudgementsAreChanges(t *testing.T) {
 }
 
 // Merging and splitting leaves no trace but in the judgements, whatever is known
-// and whoever is merged with whom.
+// and whoever is merged with whom. Where merges are not split in the order from
+// the last to the first, ids that relations had meanwhile may go on to lead to
+// what became of these.
 func TestSplittingUndoesMerging(t *testing.T) {
 	eachChronicle(t, func(t *testing.T, c *chronicle) {
 		g, store := c.record(t, c.end(), nil)
@@ -434,10 +436,14 @@ func TestSplittingUndoesMerging(t *testing.T) {
 				t.Fatalf("seed %d, merged:\n%s", c.seed, strings.Join(flaws, "\n"))
 			}
 		}
+		inOrder := c.chance(50)
 		for len(recorded) > 0 {
 			var w kg.Write
 			for range min(len(recorded), 1+c.IntN(2)) {
-				i := c.IntN(len(recorded))
+				i := len(recorded) - 1
+				if !inOrder {
+					i = c.IntN(len(recorded))
+				}
 				w.Retractions = append(w.Retractions, kg.Retract{ID: recorded[i], Reason: "two"})
 				recorded = slices.Delete(recorded, i, i+1)
 			}
@@ -446,7 +452,13 @@ func TestSplittingUndoesMerging(t *testing.T) {
 				t.Fatalf("seed %d, split:\n%s", c.seed, strings.Join(flaws, "\n"))
 			}
 		}
-		if diff := kgtest.Diff(before, dump(t, store, isJudgement)); diff != "" {
+		after := dump(t, store, isJudgement)
+		for id, r := range after {
+			if r.RecordKind() == kg.RecordRedirect && before[id] == nil && !inOrder && strings.HasPrefix(string(id), "r-") {
+				delete(after, id)
+			}
+		}
+		if diff := kgtest.Diff(before, after); diff != "" {
 			t.Errorf("seed %d (-before +after):\n%s", c.seed, diff)
 		}
 	})

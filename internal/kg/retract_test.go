@@ -168,6 +168,54 @@ func TestAnEntityIsTakenBack(t *testing.T) {
 	}
 }
 
+// TestAnEntityGoesClaimByClaim: taking back every claim about an entity is taking
+// back the entity.
+func TestAnEntityGoesClaimByClaim(t *testing.T) {
+	g, _ := newGraph(t)
+	apply(t, g, basics())
+	w := kg.Write{}
+	for _, c := range entity("ann", kg.KindPerson, "Ann Lee") {
+		w.Retractions = append(w.Retractions, kg.Retract{ID: c.ContentID(), Reason: "wrong"})
+	}
+	if got := apply(t, g, w); got.Retracted != 2 || got.Entities != 1 {
+		t.Errorf("%+v", got)
+	}
+	records, err := g.Records(context.Background(), []kg.ID{"ann"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := records[0].(*kg.Redirect); !ok {
+		t.Errorf("ann is %T", records[0])
+	}
+}
+
+// TestWhatWasTakenBackIsKeptSo, where a write asks for that.
+func TestWhatWasTakenBackIsKeptSo(t *testing.T) {
+	g, _ := newGraph(t)
+	apply(t, g, basics())
+	deal, nick := said("5", acquired("acme", "bolt", "2016")), entity("acme", kg.KindCompany, "Acme Inc.", "アクメ")[2]
+	taken := retract(deal.ContentID())
+	taken.Retractions = append(taken.Retractions, retract(nick.ContentID()).Retractions...)
+	revision := apply(t, g, taken).Revision
+	again := basics()
+	again.KeepRetracted = true
+	if got := apply(t, g, again); got.Withheld != 2 || got.Recorded != 0 || got.Revision != revision {
+		t.Errorf("%+v", got)
+	}
+	// What rests on nothing but what was taken back is refused.
+	gone := kg.Write{}
+	for _, c := range entity("ann", kg.KindPerson, "Ann Lee") {
+		gone.Retractions = append(gone.Retractions, kg.Retract{ID: c.ContentID(), Reason: "wrong"})
+	}
+	apply(t, g, gone)
+	again.Claims = append(again.Claims, said("9", &kg.NameStatement{Entity: "ann", Text: "Annie", Kind: kg.NameAlias}))
+	mentioned(t, problems(t, g, again), `there is no entity "ann"`)
+	again.KeepRetracted = false
+	if got := apply(t, g, again); got.Recorded != 5 {
+		t.Errorf("recorded again: %+v", got)
+	}
+}
+
 // claimOf returns the id of the claim about an entity with that summary.
 func claimOf(t *testing.T, g *kg.Graph, id kg.ID, summary string) kg.ID {
 	t.Helper()
@@ -226,7 +274,7 @@ func TestWhatCannotBeTakenBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	holding = string(page.Values()[0].ID)
-	claim := kg.ClaimID(said("5", acquired("acme", "bolt", "2016")))
+	claim := said("5", acquired("acme", "bolt", "2016")).ContentID()
 	lines := problems(t, g, kg.Write{
 		Retractions: []kg.Retract{
 			{ID: "nothing", Reason: "x"},
@@ -386,7 +434,7 @@ func TestNothingMergesIntoItself(t *testing.T) {
 	apply(t, g, kg.Write{Claims: []*kg.Claim{merged("acme", "bolt")}})
 	mentioned(t, problems(t, g, kg.Write{Claims: []*kg.Claim{merged("coda", "acme"), merged("bolt", "coda")}}), "claims[1]: to:", "merged into bolt already")
 	mentioned(t, problems(t, g, kg.Write{Claims: []*kg.Claim{merged("coda", "coda")}}), "coda")
-	w := retract(kg.ClaimID(merged("acme", "bolt")))
+	w := retract(merged("acme", "bolt").ContentID())
 	w.Claims = []*kg.Claim{merged("bolt", "acme")}
 	apply(t, g, w) // the other way round, after all
 }
@@ -431,7 +479,7 @@ func TestTheClockIsWrong(t *testing.T) {
 func TestHistoryIsPaged(t *testing.T) {
 	a := newAnnals(t, kg.Options{})
 	a.in(2020, basics())
-	a.in(2021, retract(kg.ClaimID(said("1", &kg.NameStatement{Entity: "acme", Text: "アクメ", Kind: kg.NameAlias}))))
+	a.in(2021, retract(said("1", &kg.NameStatement{Entity: "acme", Text: "アクメ", Kind: kg.NameAlias}).ContentID()))
 	a.now = beginning(2025)
 	whole := history(t, view(t, a.graph), "acme")
 	if len(whole) != 5 || !strings.HasPrefix(whole[0], "2 RETRACTED token:anna") {

@@ -88,3 +88,26 @@ func (s *impatient) Stage(ctx context.Context, b *kg.Batch) (kg.Revision, func(c
 	revision, _, err := s.Stager.Stage(ctx, b)
 	return revision, func(context.Context) error { return nil }, err
 }
+
+// TestStreamDoesNotWait: the writes of a stream build on one another while the
+// disk has none of them, and only Sync waits.
+func TestStreamDoesNotWait(t *testing.T) {
+	g := graphOver(neverDurable{kgtest.NewModel()})
+	s := g.Stream()
+	if err := s.Sync(t.Context()); err != nil {
+		t.Errorf("nothing is written, and Sync fails: %v", err)
+	}
+	if _, err := s.Apply(t.Context(), basics()); err != nil {
+		t.Fatal(err)
+	}
+	records, err := s.Records(t.Context(), []kg.ID{"acme", "nobody"})
+	if err != nil || records[0] == nil || records[1] != nil {
+		t.Errorf("records %v, %v", records, err)
+	}
+	if applied, err := s.Apply(t.Context(), kg.Write{Claims: []*kg.Claim{said("2", acquired("acme", "bolt", "2014"))}}); err != nil || applied.Revision != 2 {
+		t.Errorf("%+v, %v", applied, err)
+	}
+	if err := s.Sync(t.Context()); !errors.Is(err, errDisk) {
+		t.Errorf("Sync returns %v", err)
+	}
+}

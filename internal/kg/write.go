@@ -31,10 +31,19 @@ type Write struct {
 	// with what the first did if both say the same, and refuses it if they do
 	// not. At most MaxKey bytes.
 	Key string
+	// At is the moment under which the write is recorded, zero for now: for what
+	// was recorded elsewhere before, and brings its own history. It may lie
+	// neither before the newest change of the graph nor in the future, so that
+	// what is known by a moment never changes afterwards. Milliseconds count.
+	At time.Time
 	// Since, where it is set, is the revision on which the write rests. If
 	// anything that the write touches has changed since, Apply refuses with a
 	// *ConflictError: a claim of the same families, or a source described.
 	Since *Revision
+	// KeepRetracted leaves claims that had been taken back as they are, instead
+	// of recording them again: a file that is read once more does not overrule
+	// whoever found it wrong.
+	KeepRetracted bool
 }
 
 // Retract takes claims back.
@@ -60,6 +69,8 @@ type Applied struct {
 	// Recorded counts the claims that were new, Known those that the graph
 	// held already.
 	Recorded, Known int
+	// Withheld counts the claims that Write.KeepRetracted left taken back.
+	Withheld int
 	// Retracted counts the claims that were taken back.
 	Retracted int
 	// Claims are the ids of the claims of the write, aligned with them.
@@ -182,6 +193,9 @@ func (w *Write) digest() string {
 		}
 		h.Write([]byte{'\n'})
 	}
+	if !w.At.IsZero() {
+		part("at", w.At.UTC().Truncate(time.Millisecond).Format(time.RFC3339Nano))
+	}
 	for _, s := range w.Sources {
 		part(append([]string{"source", string(s.ID), s.Title, s.Publisher, s.Author, s.Kind, s.URL, s.Note, s.Published.String(), s.Updated.String()}, s.Langs...)...)
 	}
@@ -189,7 +203,7 @@ func (w *Write) digest() string {
 		part(append([]string{"metric", m.Name, m.Definition, m.Unit, strconv.FormatBool(m.AddsOverTime), strconv.FormatBool(m.AddsOverParts)}, m.SameAs...)...)
 	}
 	for _, c := range w.Claims {
-		part("claim", string(c.deriveID()), c.Note)
+		part("claim", string(c.ContentID()), c.Note)
 	}
 	for _, c := range w.Conflicts {
 		part("conflict", string(c.About), c.Predicate, c.Kind.String(), c.Note)

@@ -119,7 +119,7 @@ func TestGoodFilesBecomeOneWrite(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := first
-			want.Applied = kg.Applied{Revision: first.Applied.Revision, Known: first.Applied.Recorded + first.Applied.Known}
+			want.Applied = ingest.Sum{Revision: first.Applied.Revision, Known: first.Applied.Recorded + first.Applied.Known}
 			want.Took = second.Took
 			if diff := cmp.Diff(want, second); diff != "" {
 				t.Errorf("loading again (-want +got):\n%s", diff)
@@ -256,7 +256,7 @@ func TestFilesAreReadTogether(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := ingest.Report{Sources: 1, Metrics: 1, Entities: 1, Figures: 1, Took: report.Took}
-	want.Applied = kg.Applied{Revision: 2, Recorded: 4, Entities: 1, Observations: 1}
+	want.Applied = ingest.Sum{Revision: 2, Recorded: 4, Entities: 1, Observations: 1}
 	if diff := cmp.Diff(want, report); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -268,11 +268,21 @@ func (d *decoder) money() *kg.Money {
 	return &kg.Money{Amount: d.float(), Currency: d.text()}
 }
 
+// bearsAbsences is added to the kind of an entity with absences, which then
+// stand behind everything else. Entities without are written as before there
+// were any.
+const bearsAbsences = 0x40
+
 func (e *encoder) entity(x *kg.Entity) {
-	if len(x.Merged) == 0 {
-		e.byte(uint8(x.Kind))
-	} else {
-		e.byte(uint8(x.Kind) | bearsMerged)
+	kind := uint8(x.Kind)
+	if len(x.Absences) > 0 {
+		kind |= bearsAbsences
+	}
+	if len(x.Merged) > 0 {
+		kind |= bearsMerged
+	}
+	e.byte(kind)
+	if len(x.Merged) > 0 {
 		e.ids(x.Merged)
 	}
 	e.count(len(x.Names))
@@ -290,6 +300,32 @@ func (e *encoder) entity(x *kg.Entity) {
 	}
 	e.date(x.FiscalYearEnd)
 	e.citations(x.Citations)
+	if len(x.Absences) > 0 {
+		e.absences(x.Absences)
+	}
+}
+
+func (e *encoder) absences(list []kg.Absence) {
+	e.count(len(list))
+	for _, a := range list {
+		e.byte(uint8(a.Relation))
+		e.byte(uint8(a.Direction))
+		e.byte(uint8(a.Kind))
+		e.text(a.Reason)
+		e.text(a.Text)
+		e.date(a.Start)
+		e.date(a.End)
+		e.citations(a.Citations)
+	}
+}
+
+func (d *decoder) absences() []kg.Absence {
+	return list(d, func() kg.Absence {
+		return kg.Absence{
+			Relation: kg.RelationType(d.byte()), Direction: kg.Direction(d.byte()), Kind: kg.AbsenceKind(d.byte()),
+			Reason: d.text(), Text: d.text(), Start: d.date(), End: d.date(), Citations: d.citations(),
+		}
+	})
 }
 
 // bearsMerged is added to the kind of an entity with further ids, which then
@@ -311,8 +347,8 @@ func (d *decoder) entity(id kg.ID) *kg.Entity {
 			d.fail()
 		}
 	}
-	return &kg.Entity{
-		ID: id, Kind: kg.EntityKind(kind &^ bearsMerged), Merged: merged,
+	x := &kg.Entity{
+		ID: id, Kind: kg.EntityKind(kind &^ (bearsAbsences | bearsMerged)), Merged: merged,
 		Names: list(d, func() kg.Name {
 			return kg.Name{Text: d.text(), Lang: d.text(), Kind: kg.NameKind(d.byte()), Citations: d.citations()}
 		}),
@@ -321,6 +357,12 @@ func (d *decoder) entity(id kg.ID) *kg.Entity {
 		}),
 		FiscalYearEnd: d.date(), Citations: d.citations(),
 	}
+	if kind&bearsAbsences != 0 {
+		if x.Absences = d.absences(); len(x.Absences) == 0 {
+			d.fail()
+		}
+	}
+	return x
 }
 
 func (e *encoder) relation(r *kg.Relation) {
@@ -477,6 +519,7 @@ const (
 	statesFigure
 	statesSame
 	statesDifferent
+	statesAbsence
 )
 
 func (e *encoder) claim(c *kg.Claim) error {
@@ -580,6 +623,16 @@ func (e *encoder) statement(s kg.Statement) error {
 		e.byte(statesDifferent)
 		e.id(s.Entity)
 		e.id(s.Other)
+	case *kg.AbsenceStatement:
+		e.byte(statesAbsence)
+		e.id(s.Entity)
+		e.byte(uint8(s.Relation))
+		e.byte(uint8(s.Direction))
+		e.byte(uint8(s.Kind))
+		e.text(s.Reason)
+		e.text(s.Text)
+		e.date(s.Start)
+		e.date(s.End)
 	default:
 		return fmt.Errorf("a claim with a statement of type %T: %w", s, kg.ErrInvalid)
 	}
@@ -608,6 +661,11 @@ func (d *decoder) statement() kg.Statement {
 		return &kg.SameStatement{Entity: d.id(), As: d.id()}
 	case statesDifferent:
 		return &kg.DifferentStatement{Entity: d.id(), Other: d.id()}
+	case statesAbsence:
+		return &kg.AbsenceStatement{
+			Entity: d.id(), Relation: kg.RelationType(d.byte()), Direction: kg.Direction(d.byte()), Kind: kg.AbsenceKind(d.byte()),
+			Reason: d.text(), Text: d.text(), Start: d.date(), End: d.date(),
+		}
 	}
 	d.fail()
 	return nil

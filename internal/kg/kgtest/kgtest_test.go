@@ -119,7 +119,7 @@ func TestWorldsAreWhole(t *testing.T) {
 	}
 }
 
-// TestSamplesHoldEveryField keeps oneOfEverything true to its name.
+// TestSamplesHoldEveryField keeps OneOfEverything true to its name.
 func TestSamplesHoldEveryField(t *testing.T) {
 	set := make(map[string]bool)
 	var look func(v reflect.Value)
@@ -144,7 +144,7 @@ func TestSamplesHoldEveryField(t *testing.T) {
 		}
 	}
 	kinds := make(map[kg.RecordKind]bool)
-	for _, r := range oneOfEverything() {
+	for _, r := range OneOfEverything() {
 		kinds[r.RecordKind()] = true
 		look(reflect.ValueOf(r))
 	}
@@ -168,7 +168,7 @@ func TestEqualMeansWhatItsDifferencesSay(t *testing.T) {
 			records = append(records, step.Batch.Put...)
 		}
 	}
-	records = append(records, oneOfEverything()...)
+	records = append(records, OneOfEverything()...)
 	for range 20_000 {
 		x, y := records[random.IntN(len(records))], records[random.IntN(len(records))]
 		if Equal(x, y) != gocmp.Equal(x, y, notation) {

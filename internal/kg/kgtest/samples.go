@@ -7,9 +7,9 @@ import (
 	"keiretsu/internal/kg"
 )
 
-// oneOfEverything returns records of every kind that hold every field, each
+// OneOfEverything returns records of every kind that hold every field, each
 // with a value that a careless encoding would change.
-func oneOfEverything() []kg.Record {
+func OneOfEverything() []kg.Record {
 	elsewhere := time.Date(2019, 12, 31, 23, 59, 59, 123456789, time.FixedZone("east", 8*3600))
 	citations := []kg.Citation{
 		{Claim: "c-1", Source: "report", Locator: "line 49", AttributedTo: "zoe"},
@@ -34,8 +34,12 @@ func oneOfEverything() []kg.Record {
 			},
 			Identifiers:   []kg.Identifier{{Scheme: "LEI", Value: " 5493001KJTIIGC8Y1R12", Citations: citations}},
 			FiscalYearEnd: kg.MustDate("--03-31"),
-			Citations:     citations,
-			Merged:        []kg.ID{"acme-ltd", "lei:5493001KJTIIGC8Y1R12"},
+			Absences: []kg.Absence{
+				{Relation: kg.Owns, Direction: kg.In, Kind: kg.AbsenceUnknown, Text: "a \"trust\"", Start: kg.MustDate("2014"), Citations: citations},
+				{Relation: kg.Controls, Direction: kg.In, Kind: kg.AbsenceNone, Reason: "NATURAL_PERSONS", End: kg.MustDate("[2014..]")},
+			},
+			Citations: citations,
+			Merged:    []kg.ID{"acme-ltd", "lei:5493001KJTIIGC8Y1R12"},
 		},
 		entity("zoe", kg.KindPerson, "Zoë"),
 		&kg.Relation{
@@ -75,6 +79,11 @@ func oneOfEverything() []kg.Record {
 			Stake: &stake, Money: &money, Text: "holds", Attributes: attributes,
 		},
 		&kg.RelationStatement{Type: kg.CompetesWith, From: "zoe", To: "acme"},
+		&kg.RelationStatement{Type: kg.Controls, From: "zoe", To: "acme", Text: "votes", Attributes: []kg.Attribute{{Key: kg.AttributeDeclared, Value: kg.DeclaredUltimate}}},
+		&kg.AbsenceStatement{
+			Entity: "acme", Relation: kg.Controls, Direction: kg.In, Kind: kg.AbsenceWithheld, Reason: "NON_PUBLIC", Text: "“not told”",
+			Start: kg.MustDate("2014"), End: kg.MustDate("[2014..]"),
+		},
 		&figure,
 		&dated,
 		&kg.SameStatement{Entity: "acme-ltd", As: "acme"},

@@ -309,7 +309,7 @@ func storeCalls(t testing.TB, store kg.Store) []call {
 }
 
 // snapshotCalls are a snapshot's methods that can fail, apart from Close, each
-// with a question to which oneOfEverything has an answer.
+// with a question to which OneOfEverything has an answer.
 func snapshotCalls(t testing.TB, s kg.Snapshot) []call {
 	calls := []call{
 		{"Get", func(ctx context.Context) error { _, err := s.Get(ctx, []kg.ID{"acme"}); return err }},

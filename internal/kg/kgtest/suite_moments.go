@@ -32,14 +32,14 @@ func crowd(n int, text string) []kg.Record {
 var snapshotBehaviours = []behaviour{
 	ownership,
 	{"stays as it was while others write", func(t *subject) {
-		t.put(oneOfEverything()...)
+		t.put(OneOfEverything()...)
 		before := t.snapshot()
 		want := everything(t, before)
 		bare := entity("acme", kg.KindCompany, "Renamed")
 		t.put(bare, relation("r-1", kg.Supplies, "acme", "zoe", "2020", ""), observation("o-1", "acme", "staff", "2014"),
 			&kg.Conflict{ID: "x-2", About: "acme"}, claimOf("c-new", &kg.EntityStatement{Entity: "acme", Kind: kg.KindCompany}))
 		var ids []kg.ID
-		for _, r := range oneOfEverything() {
+		for _, r := range OneOfEverything() {
 			ids = append(ids, r.RecordID())
 		}
 		t.delete(ids...)
@@ -196,7 +196,7 @@ func wholeBatch(t *subject, last kg.Revision, size int) kg.Revision {
 	return s.Revision()
 }
 
-// everything returns all that a snapshot of oneOfEverything or a crowd answers.
+// everything returns all that a snapshot of OneOfEverything or a crowd answers.
 func everything(t *subject, s kg.Snapshot) []any {
 	t.Helper()
 	var all []any
@@ -273,7 +273,7 @@ var sequencesBehaviours = []behaviour{
 		})
 	}},
 	{"and all other calls refuse a context that is done", func(t *subject) {
-		t.put(oneOfEverything()...)
+		t.put(OneOfEverything()...)
 		s := t.snapshot()
 		canceled, cancel := context.WithCancel(t.Context())
 		cancel()
@@ -364,7 +364,7 @@ func middle[T any](t *subject, n int, name string, ask func(ctx context.Context)
 
 var closeBehaviours = []behaviour{
 	{"ends a snapshot", func(t *subject) {
-		t.put(oneOfEverything()...)
+		t.put(OneOfEverything()...)
 		s, other := t.snapshot(), t.snapshot()
 		begun := s.Relations(t.Context(), kg.RelationQuery{All: true})
 		if err := s.Close(); err != nil {
@@ -384,7 +384,7 @@ var closeBehaviours = []behaviour{
 		}
 	}},
 	{"ends a store and its snapshots", func(t *subject) {
-		t.put(oneOfEverything()...)
+		t.put(OneOfEverything()...)
 		s := t.snapshot()
 		if err := t.store.Close(); err != nil {
 			t.Errorf("Close: %v", err)

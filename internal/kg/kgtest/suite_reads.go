@@ -10,7 +10,7 @@ import (
 
 var getBehaviours = []behaviour{
 	{"aligns its answer with the ids", func(t *subject) {
-		t.put(oneOfEverything()...)
+		t.put(OneOfEverything()...)
 		got := t.get("nobody", "zoe", "r-1", "nobody", "zoe", "metric:annual_active_users", "")
 		var ids []kg.ID
 		for _, r := range got {
@@ -30,9 +30,9 @@ var getBehaviours = []behaviour{
 		})
 	}},
 	{"forgets what is deleted", func(t *subject) {
-		t.put(oneOfEverything()...)
+		t.put(OneOfEverything()...)
 		var ids []kg.ID
-		for _, r := range oneOfEverything() {
+		for _, r := range OneOfEverything() {
 			ids = append(ids, r.RecordID())
 		}
 		t.delete(ids...)
@@ -41,8 +41,8 @@ var getBehaviours = []behaviour{
 			t.want("scan of "+kind.String(), t.scan(kg.ScanQuery{Kind: kind}), []kg.ID{})
 		}
 		t.want("relations", t.relations(kg.RelationQuery{All: true}), []kg.ID{})
-		t.put(oneOfEverything()...)
-		t.want("records, put again", t.get(ids...), oneOfEverything())
+		t.put(OneOfEverything()...)
+		t.want("records, put again", t.get(ids...), OneOfEverything())
 	}},
 }
 
@@ -358,7 +358,7 @@ func limited(limit int) string {
 
 var statsBehaviours = []behaviour{
 	{"are exact", func(t *subject) {
-		records := oneOfEverything()
+		records := OneOfEverything()
 		want := make(map[kg.RecordKind]int64)
 		for _, r := range records {
 			want[r.RecordKind()]++
@@ -389,12 +389,12 @@ var statsBehaviours = []behaviour{
 
 // ownership is checked for every way to read.
 var ownership = behaviour{"what is read belongs to the caller", func(t *subject) {
-	t.put(oneOfEverything()...)
+	t.put(OneOfEverything()...)
 	s := t.snapshot()
 	family := (&kg.EntityStatement{Entity: "acme"}).Family()
 	read := func() []any {
 		var all []any
-		records, err := s.Get(t.Context(), idsOf(oneOfEverything(), func(r kg.Record) kg.Record { return r }))
+		records, err := s.Get(t.Context(), idsOf(OneOfEverything(), func(r kg.Record) kg.Record { return r }))
 		all = append(all, records, err)
 		matches, err := s.Find(t.Context(), []kg.FindKey{{Name: "acme"}, {Name: "zoe"}})
 		all = append(all, matches, err)

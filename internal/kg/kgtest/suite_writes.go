@@ -34,11 +34,11 @@ var applyBehaviours = []behaviour{
 		t.want("revision of a delete", t.delete("company-1", "company-2"), kg.Revision(6))
 	}},
 	{"twice equals once", func(t *subject) {
-		b := &kg.Batch{At: noon, Put: oneOfEverything()}
+		b := &kg.Batch{At: noon, Put: OneOfEverything()}
 		t.want("revision", t.apply(b), kg.Revision(1))
 		stats := t.stats()
 		t.want("revision of the second time", t.apply(b), kg.Revision(1))
-		later := &kg.Batch{At: noon.Add(time.Hour), Put: oneOfEverything()}
+		later := &kg.Batch{At: noon.Add(time.Hour), Put: OneOfEverything()}
 		t.want("revision of a later time", t.apply(later), kg.Revision(1))
 		t.want("stats", t.stats(), stats)
 		t.want("number of changes", len(t.changes(0)), 1)
@@ -57,8 +57,8 @@ var applyBehaviours = []behaviour{
 		t.want("revision of one change among many", t.apply(&kg.Batch{At: noon, Put: []kg.Record{company("a")}, Delete: []kg.ID{"b", "c"}}), kg.Revision(2))
 	}},
 	{"keeps every field of every kind", func(t *subject) {
-		t.put(oneOfEverything()...)
-		want := oneOfEverything()
+		t.put(OneOfEverything()...)
+		want := OneOfEverything()
 		ids := idsOf(want, func(r kg.Record) kg.Record { return r })
 		t.want("records", t.get(ids...), want)
 		r := t.edges(kg.RelationQuery{All: true})[0].Relation
@@ -104,7 +104,7 @@ var applyBehaviours = []behaviour{
 		}
 	}},
 	{"replaces the whole record", func(t *subject) {
-		t.put(oneOfEverything()...)
+		t.put(OneOfEverything()...)
 		bare := []kg.Record{
 			company("acme"),
 			relation("r-1", kg.Owns, "zoe", "acme", "", ""),
@@ -280,12 +280,12 @@ var applyBehaviours = []behaviour{
 		t.want("entities", t.scan(kg.ScanQuery{Kind: kg.RecordEntity}), []kg.ID{})
 	}},
 	{"does not keep the caller's memory", func(t *subject) {
-		records := oneOfEverything()
+		records := OneOfEverything()
 		t.put(records...)
 		for _, r := range records {
 			scribble(reflect.ValueOf(r))
 		}
-		want := oneOfEverything()
+		want := OneOfEverything()
 		t.want("records", t.get(idsOf(want, func(r kg.Record) kg.Record { return r })...), want)
 	}},
 }
@@ -322,7 +322,7 @@ var changesBehaviours = []behaviour{
 		t.want("touched", t.changes(1)[0].Touched, []kg.Touch{{Kind: kg.RecordRelation, ID: "r", About: []kg.ID{"a", "b", "c"}}})
 	}},
 	{"name records of every kind", func(t *subject) {
-		records := oneOfEverything()
+		records := OneOfEverything()
 		t.put(records...)
 		var want []kg.Touch
 		for _, r := range records {

@@ -1,0 +1,90 @@
+package ingest
+
+import (
+	"fmt"
+	"io"
+	"iter"
+	"path"
+	"strings"
+
+	"keiretsu/internal/kg"
+)
+
+// Format is a foreign format and its reader. Which formats there are is a list
+// in the program; a reader does not announce itself.
+type Format struct {
+	// Name is the word for it on the command line and in ids of sources, such
+	// as gleif.
+	Name string
+	// Help says in one line which files are meant.
+	Help string
+	// History: its files say when each thing was recorded, by drafts that are
+	// a *Moment.
+	History bool
+	// Read yields what stands in a file, in the order of the file, and keeps
+	// no more of it in memory than one record and what it must know to
+	// understand the next.
+	//
+	// A record that cannot be understood is yielded as a *Problem and passed
+	// over. Where the file itself is not what it should be, the last error
+	// is a *Broken. What reading the input fails with is yielded as it is,
+	// and ends the sequence too. An input is read once; whoever reads twice
+	// opens it twice, so Read must give the same drafts for the same bytes.
+	Read func(in Input) iter.Seq2[Draft, error]
+}
+
+// Input is a file to be read: plain, for whoever opened it has unpacked it.
+type Input struct {
+	// Name is what places call the file: its path as it was given, - for
+	// standard input, or the path of an archive, a slash and the path in it.
+	Name string
+	// Reader yields the bytes. It is bounded: what unpacks to more than an
+	// import takes ends in a *Broken.
+	io.Reader
+}
+
+// Base returns the name without folders and without the endings of packing and
+// format: what stands in the id of a source where the file does not say which
+// data set it is.
+func (in Input) Base() string {
+	base := path.Base(strings.ReplaceAll(in.Name, `\`, "/"))
+	for _, ending := range []string{".gz", ".zip"} {
+		base = strings.TrimSuffix(base, ending)
+	}
+	if short := strings.TrimSuffix(base, path.Ext(base)); short != "" {
+		base = short
+	}
+	if base == "-" || base == "." || base == "/" {
+		return "stdin"
+	}
+	return base
+}
+
+// At returns a place in the file: a line counted from 1, or 0 for the file as a
+// whole.
+func (in Input) At(line int) Position { return Position{File: in.Name, Line: line} }
+
+// Broken says that a file as a whole is not what it should be: cut off, packed
+// badly, in another encoding, or of another format. It ends an import. It is a
+// kg.ErrInvalid, and no *Problem, which would concern one record.
+type Broken struct {
+	At Position
+	// Reason says what is wrong and what to do about it.
+	Reason string
+}
+
+// Error returns file:line: reason.
+func (b *Broken) Error() string { return b.At.String() + ": " + b.Reason }
+
+// Is reports that every Broken is a kg.ErrInvalid.
+func (b *Broken) Is(target error) bool { return target == kg.ErrInvalid }
+
+// Brokenf returns a *Broken.
+func Brokenf(at Position, format string, args ...any) *Broken {
+	return &Broken{at, fmt.Sprintf(format, args...)}
+}
+
+// Problemf returns a *Problem.
+func Problemf(at Position, format string, args ...any) *Problem {
+	return &Problem{at, fmt.Sprintf(format, args...)}
+}

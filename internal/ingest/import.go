@@ -1,0 +1,514 @@
+package ingest
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"keiretsu/internal/kg"
+)
+
+// Stream is what an import needs of a *kg.Stream.
+type Stream interface {
+	Graph
+	// Sync returns once all that was applied would survive a power cut.
+	Sync(ctx context.Context) error
+}
+
+// File is an input that can be read more than once.
+type File struct {
+	// Name is as in Input.
+	Name string
+	// Size is how many bytes it has on the disk, 0 where that is not known.
+	Size int64
+	// Open returns its bytes, unpacked. What it returns may have a method
+	// Packed() int64: how many bytes of Size have been read.
+	Open func(ctx context.Context) (io.ReadCloser, error)
+}
+
+// Import is one import of files of one format.
+type Import struct {
+	Format Format
+	Files  []File
+	// Graph takes what is read; it may be nil where DryRun is set.
+	Graph Stream
+	// By is who imports, as kg.Write.By has it.
+	By string
+	// DryRun reads everything and writes nothing.
+	DryRun bool
+	// Resume are the steps that an import of the same files noted before it was
+	// interrupted, oldest first.
+	Resume []Step
+	// Note keeps a step; nil where nobody wants to resume. A step is noted
+	// before its batch is written.
+	Note func(Step) error
+	// Progress is told from time to time how far the import has come; nil for
+	// nobody.
+	Progress func(Progress)
+
+	// weight is that of a batch; 0 means batchWeight. Tests make it small.
+	weight int
+}
+
+// Progress says how far an import has come.
+type Progress struct {
+	Phase Phase
+	// Records counts the drafts that were read in this phase, and Of how many
+	// there are; 0 while that is not known.
+	Records, Of int64
+	// Bytes counts what was read of the files in this phase, as they lie on
+	// the disk, and OfBytes how many there are.
+	Bytes, OfBytes int64
+}
+
+// Phase is a passage over all files.
+type Phase int
+
+// The phases of an import, in order.
+const (
+	// Verifying reads everything and writes nothing.
+	Verifying Phase = iota + 1
+	// Writing writes all but what names entities that are not there yet.
+	Writing
+	// Completing writes the rest, and makes entities of hints.
+	Completing
+	// Settling writes what only names entities that were made of hints of
+	// others, and drops what is still without an end.
+	Settling
+)
+
+// String returns a word for a line of progress.
+func (p Phase) String() string {
+	return [...]string{"", "verifying", "writing", "completing", "settling"}[p]
+}
+
+// Step is one batch of an import.
+type Step struct {
+	Phase Phase `json:"phase"`
+	// Done is the ordinal behind the last draft of the batch.
+	Done int64 `json:"done"`
+	// Deferred are the ordinals of the batch's drafts that were left to the
+	// next phase, in order.
+	Deferred []int64 `json:"deferred,omitempty"`
+	// Report, where it is set, says that all up to the end of the batch is
+	// durable, and what came of it.
+	Report *Report `json:"report,omitempty"`
+}
+
+// Bounds of a batch. They depend on what is read alone, so that an import that
+// was interrupted makes the same batches when it goes on.
+const (
+	// batchWeight bounds a batch, in claims that its drafts may become.
+	batchWeight = 6000
+	// writeClaims bounds the claims of one write, so that it and the facts
+	// that follow from it fit into a kg.Batch.
+	writeClaims = kg.MaxBatch / 3
+	// syncEvery is how many batches are written before the disk is waited for.
+	syncEvery = 16
+	// aheadWeight bounds what is read ahead at a time.
+	aheadWeight = 1000
+)
+
+// Run imports the files. It reads all of them before it writes anything, so that
+// a file that is broken as a whole costs nothing: the error is then a *Broken, or
+// what reading failed with. Records that cannot be used are dropped, and the
+// report says which.
+//
+// An import that ends early, by an error or by ctx, leaves a graph that is
+// consistent and holds a beginning of the files; running it again adds what is
+// missing, with Resume from where it had come to. The report then covers what was
+// done.
+func (i *Import) Run(ctx context.Context) (Report, error) {
+	l := &loading{Import: i, began: time.Now()}
+	err := l.run(ctx)
+	l.report.Took += time.Since(l.began)
+	return l.report, err
+}
+
+// loading is an import on its way.
+type loading struct {
+	*Import
+	began  time.Time
+	report Report
+	// total counts the drafts of all files.
+	total int64
+	phase Phase
+	// repeat are the steps that were noted behind the last that is known to be
+	// durable: their batches are made again, with the same decisions.
+	repeat []Step
+	// unsynced counts batches since the disk was waited for.
+	unsynced int
+	// left are the ordinals left to the next phase.
+	left []int64
+	// bytes counts what was read of the files in this phase.
+	bytes atomic.Int64
+}
+
+func (l *loading) run(ctx context.Context) error {
+	if err := l.verify(ctx); err != nil || l.DryRun {
+		return err
+	}
+	done, about := l.pickUp()
+	for {
+		if err := l.pass(ctx, done, about); err != nil {
+			return err
+		}
+		if l.phase == Settling || len(l.left) == 0 {
+			return nil
+		}
+		l.phase, done, about, l.left = l.phase+1, 0, l.left, nil
+	}
+}
+
+// pickUp finds where to go on: behind which draft of the phase, and, where the
+// phase is not about all drafts, about which it is.
+func (l *loading) pickUp() (done int64, about []int64) {
+	l.phase = Writing
+	durable := 0
+	for n, s := range l.Resume {
+		if s.Report != nil {
+			durable = n + 1
+		}
+	}
+	for _, s := range l.Resume[:durable] {
+		if s.Phase != l.phase {
+			l.phase, about, l.left = s.Phase, l.left, nil
+		}
+		done = s.Done
+		l.left = append(l.left, s.Deferred...)
+		if s.Report != nil {
+			l.report = *s.Report
+		}
+	}
+	l.repeat = l.Resume[durable:]
+	return done, about
+}
+
+// verify reads all files.
+func (l *loading) verify(ctx context.Context) error {
+	trial := &trial{Import: l.Import}
+	var first *Problem
+	for it, err := range l.read(ctx, Verifying) {
+		if p, ok := errors.AsType[*Problem](err); ok {
+			if first == nil {
+				first = p
+			}
+			trial.report.Dropped.add(p)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		l.total = it.ordinal + 1
+		if l.DryRun {
+			if err := trial.add(ctx, it.draft); err != nil {
+				return err
+			}
+		}
+	}
+	if l.total == 0 && first != nil {
+		return Brokenf(first.At, "nothing in the file can be read as %s; the first record because: %s", l.Format.Name, first.Reason)
+	}
+	if l.DryRun {
+		err := trial.flush(ctx)
+		l.report = trial.report
+		return err
+	}
+	return nil
+}
+
+// item is a draft and its number among all drafts, counted from 0. A problem has
+// the number of the draft that comes next.
+type item struct {
+	ordinal int64
+	draft   Draft
+	err     error
+}
+
+// read yields all drafts of all files, numbered, and the problems of reading. It
+// reads ahead, so that reading and writing take place side by side.
+func (l *loading) read(ctx context.Context, phase Phase) iter.Seq2[item, error] {
+	return func(yield func(item, error) bool) {
+		ctx, stop := context.WithCancel(ctx)
+		size := int64(0)
+		for _, file := range l.Files {
+			size += file.Size
+		}
+		chunks := make(chan []item, 4)
+		go func() {
+			defer close(chunks)
+			l.readAhead(ctx, chunks)
+		}()
+		defer func() {
+			stop()
+			for range chunks { // until the reader has ended
+			}
+		}()
+		for chunk := range chunks {
+			last := int64(0)
+			for _, it := range chunk {
+				if !yield(it, it.err) {
+					return
+				}
+				last = it.ordinal
+			}
+			if l.Progress != nil {
+				l.Progress(Progress{phase, last, l.total, l.bytes.Load(), size})
+			}
+		}
+		if err := ctx.Err(); err != nil {
+			yield(item{}, err)
+		}
+	}
+}
+
+// readAhead sends what stands in the files, up to the first error that ends it.
+func (l *loading) readAhead(ctx context.Context, chunks chan<- []item) {
+	var chunk []item
+	weight := 0
+	send := func() bool {
+		select {
+		case chunks <- chunk:
+			chunk, weight = nil, 0
+			return true
+		case <-ctx.Done():
+			return false
+		}
+	}
+	ordinal := int64(0)
+	l.bytes.Store(0)
+	for _, file := range l.Files {
+		for d, err := range l.readFile(ctx, file) {
+			chunk = append(chunk, item{ordinal, d, err})
+			weight++
+			if err == nil {
+				ordinal++
+				weight += weightOf(d)
+			} else if _, ok := errors.AsType[*Problem](err); !ok {
+				send()
+				return
+			}
+			if weight >= aheadWeight && !send() {
+				return
+			}
+		}
+	}
+	send()
+}
+
+// readFile yields the drafts of one file.
+func (l *loading) readFile(ctx context.Context, f File) iter.Seq2[Draft, error] {
+	return func(yield func(Draft, error) bool) {
+		r, err := f.Open(ctx)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer r.Close()
+		before := l.bytes.Load()
+		packed, counts := r.(interface{ Packed() int64 })
+		for d, err := range l.Format.Read(Input{f.Name, r}) {
+			if counts {
+				l.bytes.Store(before + packed.Packed())
+			}
+			if ctx.Err() != nil || !yield(d, err) {
+				return
+			}
+		}
+		l.bytes.Store(before + f.Size)
+	}
+}
+
+// weightOf estimates how many claims a draft becomes.
+func weightOf(d Draft) int {
+	switch d := d.(type) {
+	case *Entity:
+		return 1 + len(d.Names) + len(d.Identifiers)
+	case *Claims:
+		return len(d.Claims)
+	case *Relation:
+		return max(1, len(d.Cites))
+	case *Figure:
+		return max(1, len(d.Cites))
+	}
+	return 1
+}
+
+// pass writes the drafts of one phase: all from the ordinal done on, or where the
+// phase is about some of them, those.
+func (l *loading) pass(ctx context.Context, done int64, about []int64) error {
+	var batch []item
+	weight := 0
+	for it, err := range l.read(ctx, l.phase) {
+		if p, ok := errors.AsType[*Problem](err); ok {
+			if l.phase == Writing && it.ordinal >= done {
+				l.report.Dropped.add(p)
+			}
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		if it.ordinal < done {
+			continue
+		}
+		if l.phase > Writing {
+			n, found := slices.BinarySearch(about, it.ordinal)
+			about = about[n:]
+			if !found {
+				continue
+			}
+		}
+		batch = append(batch, it)
+		if weight += weightOf(it.draft); weight >= cmp.Or(l.weight, batchWeight) {
+			if err := l.step(ctx, batch, it.ordinal+1, l.unsynced+1 == syncEvery); err != nil {
+				return err
+			}
+			batch, weight = nil, 0
+		}
+	}
+	return l.step(ctx, batch, l.total, true)
+}
+
+// step writes a batch, behind which comes the draft with the ordinal done.
+func (l *loading) step(ctx context.Context, batch []item, done int64, sync bool) error {
+	drafts := make([]Draft, len(batch))
+	for n, it := range batch {
+		drafts[n] = it.draft
+		if l.phase == Writing {
+			l.report.count(it.draft)
+		}
+	}
+	x, err := newIndex(ctx, l.Graph, drafts)
+	if err != nil {
+		return err
+	}
+	s, decided := l.repeated(done)
+	if !decided {
+		s = Step{Phase: l.phase, Done: done}
+		for _, it := range batch {
+			if l.mustWait(x, it.draft) {
+				s.Deferred = append(s.Deferred, it.ordinal)
+			}
+		}
+		if err := l.note(s); err != nil {
+			return err
+		}
+	}
+	ready := make([]Draft, 0, len(batch))
+	later := s.Deferred
+	for _, it := range batch {
+		if len(later) > 0 && later[0] == it.ordinal {
+			later = later[1:]
+			continue
+		}
+		if l.phase > Writing {
+			for _, made := range fromHints(it.draft, x) {
+				made.declare(&x)
+				ready = append(ready, made)
+				l.report.Made++
+			}
+		}
+		ready = append(ready, it.draft)
+	}
+	l.left = append(l.left, s.Deferred...)
+	if err := l.write(ctx, x, ready); err != nil {
+		return err
+	}
+	l.unsynced++
+	if !sync {
+		return nil
+	}
+	l.unsynced = 0
+	if err := l.Graph.Sync(ctx); err != nil {
+		return fmt.Errorf("ingest: write to the graph: %w", err)
+	}
+	so := l.report
+	so.Dropped = so.Dropped.clone()
+	so.Took += time.Since(l.began)
+	return l.note(Step{Phase: l.phase, Done: done, Report: &so})
+}
+
+// repeated returns the step that ended at the draft when the import was
+// interrupted behind it.
+func (l *loading) repeated(done int64) (Step, bool) {
+	for len(l.repeat) > 0 {
+		s := l.repeat[0]
+		if s.Phase > l.phase || s.Phase == l.phase && s.Done > done {
+			break
+		}
+		l.repeat = l.repeat[1:]
+		if s.Phase == l.phase && s.Done == done {
+			return s, true
+		}
+	}
+	return Step{}, false
+}
+
+func (l *loading) note(s Step) error {
+	if l.Note == nil {
+		return nil
+	}
+	if err := l.Note(s); err != nil {
+		return fmt.Errorf("ingest: keep how far the import has come: %w", err)
+	}
+	return nil
+}
+
+// mustWait reports that a draft is left to the next phase: it names an entity
+// that is not there, and that may still come.
+func (l *loading) mustWait(x index, d Draft) bool {
+	if l.phase == Settling {
+		return false
+	}
+	for _, n := range d.needs() {
+		if n.entity == "" {
+			continue
+		}
+		if _, ok := x.entities[n.entity]; !ok && (l.phase == Writing || n.hint == nil) {
+			return true
+		}
+	}
+	return false
+}
+
+// fromHints returns the entities that a draft needs, that are not there, and of
+// which it tells something.
+func fromHints(d Draft, x index) []Draft {
+	var made []Draft
+	for _, n := range d.needs() {
+		if n.hint == nil || n.entity == "" {
+			continue
+		}
+		if _, ok := x.entities[n.entity]; ok {
+			continue
+		}
+		at, cites := citing(d)
+		name := n.hint.Name
+		if name.Value == "" {
+			name.Value = string(n.entity)
+		}
+		made = append(made, &Entity{
+			At: at, ID: at.Text(string(n.entity)), Kind: n.hint.Kind, Cites: cites, Identifiers: n.hint.Identifiers,
+			Names: []Name{{Text: name, Kind: at.Text("alias")}},
+		})
+	}
+	return made
+}
+
+// citing returns where a draft with hints stands, and what vouches for it.
+func citing(d Draft) (Position, []Citation) {
+	switch d := d.(type) {
+	case *Relation:
+		return d.At, d.Cites
+	case *Figure:
+		return d.At, d.Cites
+	}
+	return Position{}, nil
+}

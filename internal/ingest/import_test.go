@@ -1,0 +1,378 @@
+package ingest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"iter"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"keiretsu/internal/ingest"
+	"keiretsu/internal/kg"
+	"keiretsu/internal/kg/kgtest"
+)
+
+// plain is a format of one draft a line, in words:
+//
+//	source ID
+//	entity ID KIND NAME
+//	owns FROM TO STAKE [hint]
+//	over DRAFT
+//	moment TIME
+//
+// Where a line says "broken", the file is.
+var plain = ingest.Format{Name: "plain", History: true, Read: func(in ingest.Input) iter.Seq2[ingest.Draft, error] {
+	return func(yield func(ingest.Draft, error) bool) {
+		for line, err := range in.Lines() {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			at := in.At(line.Number)
+			words := strings.Fields(string(line.Text))
+			if words[0] == "broken" {
+				yield(nil, ingest.Brokenf(at, "it is broken"))
+				return
+			}
+			d := plainDraft(at, words)
+			if d == nil {
+				err = ingest.Problemf(at, "what is %q?", words[0])
+			}
+			if !yield(d, err) {
+				return
+			}
+		}
+	}
+}}
+
+func plainDraft(at ingest.Position, words []string) ingest.Draft {
+	cites := []ingest.Citation{{Source: at.Text("memo"), Locator: "line " + fmt.Sprint(at.Line)}}
+	switch words[0] {
+	case "source":
+		return &ingest.Source{At: at, ID: at.Text(words[1]), Title: at.Text("Memo")}
+	case "entity":
+		return &ingest.Entity{
+			At: at, ID: at.Text(words[1]), Kind: at.Text(words[2]), Cites: cites,
+			Names: []ingest.Name{{Text: at.Text(words[3]), Kind: at.Text("preferred")}},
+		}
+	case "owns":
+		r := &ingest.Relation{At: at, Type: at.Text("owns"), From: at.Text(words[1]), To: at.Text(words[2]), Stake: at.Text(words[3]), Cites: cites}
+		if len(words) > 4 {
+			r.FromHint = &ingest.Hint{Kind: at.Text("company"), Name: at.Text("Hinted " + words[1])}
+		}
+		return r
+	case "over":
+		return &ingest.Retraction{At: at, Draft: plainDraft(ingest.Position{File: at.File, Line: at.Line - 1}, words[1:]), Reason: at.Text("no longer said")}
+	}
+	return nil
+}
+
+// files are files of lines.
+func files(texts ...string) []ingest.File {
+	var all []ingest.File
+	for n, text := range texts {
+		all = append(all, ingest.File{Name: fmt.Sprintf("f%d", n+1), Open: func(context.Context) (io.ReadCloser, error) {
+			return io.NopCloser(strings.NewReader(text)), nil
+		}})
+	}
+	return all
+}
+
+// world is a graph at a standing clock.
+type world struct {
+	store kg.Store
+	graph *kg.Graph
+}
+
+func newWorld() world {
+	store := kgtest.NewModel()
+	return world{store, kg.NewGraph(store, kg.Options{Now: func() time.Time { return time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC) }})}
+}
+
+func (w world) load(t *testing.T, texts ...string) ingest.Report {
+	t.Helper()
+	i := &ingest.Import{Format: plain, Files: files(texts...), Graph: w.graph.Stream(), By: "test"}
+	ingest.SetBatch(i, 3)
+	report, err := i.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	report.Took = 0
+	return report
+}
+
+// everything lists all records and all changes of a store.
+func (w world) everything(t *testing.T) []any {
+	t.Helper()
+	snap, err := w.store.Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer snap.Close()
+	var all []any
+	for kind := kg.RecordKind(1); kind <= kg.RecordReceipt; kind++ {
+		for r, err := range snap.Scan(t.Context(), kg.ScanQuery{Kind: kind}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, r)
+		}
+	}
+	for c, err := range w.store.Changes(t.Context(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, c)
+	}
+	return all
+}
+
+// relations lists the relations of the graph in words.
+func (w world) relations(t *testing.T) []string {
+	t.Helper()
+	var all []string
+	for _, r := range w.everything(t) {
+		if r, ok := r.(*kg.Relation); ok {
+			all = append(all, fmt.Sprintf("%s %s %s", r.From, r.To, r.Stake))
+		}
+	}
+	slices.Sort(all)
+	return all
+}
+
+func TestEndsMayComeLater(t *testing.T) {
+	w := newWorld()
+	report := w.load(t,
+		"source memo\nowns a b 40%\nowns c b 10% hint\nowns d b 5%\nowns x a 1%\nentity b company Bolt",
+		"entity a company Acme\nowns x b 2% hint",
+	)
+	want := []string{"a b 40 %", "c b 10 %", "x a 1 %", "x b 2 %"}
+	if diff := cmp.Diff(want, w.relations(t)); diff != "" {
+		t.Errorf("relations (-want +got):\n%s", diff)
+	}
+	wanted := ingest.Report{
+		Sources: 1, Entities: 2, Relations: 5, Made: 2, Applied: report.Applied,
+		Dropped: ingest.Tally{Reasons: []ingest.Reason{{Reason: `no entity has the id "d"; did you mean a?`, Count: 1, First: []string{"f1:4"}}}},
+	}
+	wanted.Dropped.Reasons[0].Reason = report.Dropped.Reasons[0].Reason // what is near is another test's matter
+	if diff := cmp.Diff(wanted, report); diff != "" {
+		t.Errorf("report (-want +got):\n%s", diff)
+	}
+	records, err := w.graph.Records(t.Context(), []kg.ID{"c"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c := records[0].(*kg.Entity); c.Names[0].Text != "Hinted c" || c.Names[0].Kind != kg.NameAlias {
+		t.Errorf("c is %v", c.Names)
+	}
+}
+
+func TestImportingTwiceChangesNothing(t *testing.T) {
+	w := newWorld()
+	text := "source memo\nowns a b 40%\nowns c b 10% hint\nentity b company Bolt\nentity a company Acme\nover entity a company Acme"
+	first := w.load(t, text)
+	before := w.everything(t)
+	second := w.load(t, text)
+	if diff := kgtest.Diff(before, w.everything(t)); diff != "" {
+		t.Errorf("the second import changes (-before +after):\n%s", diff)
+	}
+	t.Log(w.relations(t), first)
+	if second.Applied.Recorded != 0 || second.Applied.Known+second.Applied.Withheld != first.Applied.Recorded {
+		t.Errorf("first %+v, second %+v", first.Applied, second.Applied)
+	}
+}
+
+// TestWhatWasTakenBackStays: a person has found a claim of the file wrong.
+func TestWhatWasTakenBackStays(t *testing.T) {
+	w := newWorld()
+	text := "source memo\nentity a company Acme\nentity b company Bolt\nowns a b 40%"
+	w.load(t, text)
+	for _, r := range w.everything(t) {
+		if r, ok := r.(*kg.Relation); ok {
+			if _, err := w.graph.Apply(t.Context(), kg.Write{Retractions: []kg.Retract{{ID: r.ID, Reason: "wrong"}}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	report := w.load(t, text)
+	if got := w.relations(t); len(got) > 0 || report.Applied.Withheld != 1 || report.Applied.Recorded != 0 {
+		t.Errorf("relations %v, %+v", got, report.Applied)
+	}
+}
+
+// TestRetractionsOfAFile: what a file itself takes back, in the same batch or a
+// later one, and what was never recorded.
+func TestRetractionsOfAFile(t *testing.T) {
+	w := newWorld()
+	report := w.load(t, strings.Join([]string{
+		"source memo", "entity a company Acme", "entity b company Bolt",
+		"owns a b 40%", "over owns a b 40%", "owns a b 50%", "over owns b a 3%",
+	}, "\n"))
+	if diff := cmp.Diff([]string{"a b 50 %"}, w.relations(t)); diff != "" {
+		t.Errorf("relations (-want +got):\n%s", diff)
+	}
+	if report.Applied.Retracted != 1 || report.Retractions != 2 || report.Dropped.Count() != 0 {
+		t.Errorf("report %+v", report)
+	}
+}
+
+func TestBadRecordsAreDropped(t *testing.T) {
+	w := newWorld()
+	report := w.load(t, strings.Join([]string{
+		"source memo", "entity a company Acme", "entity b company Bolt", "entity a person Ann",
+		"owns a b lots", "owns a b many", "nonsense", "entity c planet Cee", "entity ... company ...", "owns a b 7%",
+	}, "\n"))
+	if diff := cmp.Diff([]string{"a b 7 %"}, w.relations(t)); diff != "" {
+		t.Errorf("relations (-want +got):\n%s", diff)
+	}
+	got := map[string]string{}
+	for _, r := range report.Dropped.Reasons {
+		got[strings.Join(r.First, " ")] = fmt.Sprint(r.Count, " ", r.Reason)
+	}
+	for place, want := range map[string]string{
+		"f1:4":      "1 a is a COMPANY and cannot become a PERSON",
+		"f1:5 f1:6": `2 "lots" is not a share`,
+		"f1:7":      `1 what is "nonsense"?`,
+		"f1:8":      `1 "planet" is not a kind of entity`,
+	} {
+		if !strings.HasPrefix(got[place], want) {
+			t.Errorf("%s: %q; want %q…", place, got[place], want)
+		}
+	}
+}
+
+// TestBrokenFilesCostNothing: whatever came before in the file or in others.
+func TestBrokenFilesCostNothing(t *testing.T) {
+	w := newWorld()
+	good := "source memo\nentity a company Acme"
+	for name, c := range map[string]struct {
+		texts []string
+		want  string
+	}{
+		"broken at the end":  {[]string{good, good + "\nbroken"}, "f2:3: it is broken"},
+		"Latin-1":            {[]string{good, good + "\nentity b company M\xfcller"}, "f2:3: the line is not UTF-8; convert the file, for example with iconv -f latin1 -t utf-8"},
+		"empty":              {[]string{""}, "f1:1: the file is empty"},
+		"nothing of it good": {[]string{"<xml>\n<more>"}, `f1:1: nothing in the file can be read as plain; the first record because: what is "<xml>"?`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			i := &ingest.Import{Format: plain, Files: files(c.texts...), Graph: w.graph.Stream()}
+			_, err := i.Run(t.Context())
+			if broken, ok := errors.AsType[*ingest.Broken](err); !ok || broken.Error() != c.want {
+				t.Errorf("ends in %v; want %s", err, c.want)
+			}
+			if all := w.everything(t); len(all) > 0 {
+				t.Errorf("the graph holds %v", all)
+			}
+		})
+	}
+}
+
+func TestDryRun(t *testing.T) {
+	w := newWorld()
+	w.load(t, "source memo\nentity a company Acme")
+	before := len(w.everything(t))
+	i := &ingest.Import{Format: plain, Files: files("source memo\nentity a company Acme\nentity b company Bolt\nowns a b 7%\nowns a b lots\nnonsense"), Graph: w.graph.Stream(), DryRun: true}
+	report, err := i.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if report.Read() != 5 || report.Applied.Recorded != 3 || report.Applied.Known != 2 || report.Dropped.Count() != 2 || len(w.everything(t)) != before {
+		t.Errorf("%+v", report)
+	}
+}
+
+// interrupted is a graph whose power is cut before or after a write.
+type interrupted struct {
+	*kg.Stream
+	writes int
+}
+
+var errPower = errors.New("the power was cut")
+
+func (g *interrupted) Apply(ctx context.Context, w kg.Write) (kg.Applied, error) {
+	g.writes--
+	if g.writes == 0 {
+		return kg.Applied{}, errPower
+	}
+	applied, err := g.Stream.Apply(ctx, w)
+	if g.writes == 1 && err == nil {
+		err = errPower
+	}
+	return applied, err
+}
+
+// TestResume: an import that is interrupted ten times and goes on each time
+// leaves the same records and the same changes as one that is not.
+func TestResume(t *testing.T) {
+	for seed := range uint64(20) {
+		random := rand.New(rand.NewPCG(seed, 0))
+		texts := []string{"source memo", "source memo"}
+		for range 120 {
+			a, b := random.IntN(30), random.IntN(30)
+			texts[random.IntN(2)] += [...]string{
+				fmt.Sprintf("\nentity e%d company E%d", a, a),
+				fmt.Sprintf("\nowns e%d e%d %d%%", a, b, random.IntN(50)),
+				fmt.Sprintf("\nowns e%d e%d 1%% hint", a, b),
+				"\nnonsense",
+			}[random.IntN(4)]
+		}
+		whole, parts := newWorld(), newWorld()
+		want := whole.load(t, texts...)
+		var steps []ingest.Step
+		cuts := 0
+		for {
+			i := &ingest.Import{
+				Format: plain, Files: files(texts...), By: "test", Resume: slices.Clone(steps),
+				Graph: &interrupted{parts.graph.Stream(), 1 + random.IntN(8)},
+				Note:  func(s ingest.Step) error { steps = append(steps, s); return nil },
+			}
+			if cuts == 10 {
+				i.Graph = parts.graph.Stream()
+			}
+			ingest.SetBatch(i, 3)
+			got, err := i.Run(t.Context())
+			if err == nil {
+
+				if diff := cmp.Diff(want.Dropped, got.Dropped); diff != "" {
+					t.Errorf("seed %d: dropped (-whole +resumed):\n%s", seed, diff)
+				}
+				break
+			}
+			if !errors.Is(err, errPower) {
+				t.Fatal(err)
+			}
+			cuts++
+		}
+		if diff := kgtest.Diff(whole.everything(t), parts.everything(t)); diff != "" {
+			t.Fatalf("seed %d, %d cuts (-whole +resumed):\n%s", seed, cuts, diff)
+		}
+	}
+}
+
+// TestCancelledImportSaysSo, and leaves a beginning of the files that is durable.
+func TestCancelledImportSaysSo(t *testing.T) {
+	w := newWorld()
+	ctx, cancel := context.WithCancel(t.Context())
+	text := "source memo\nentity a company Acme"
+	for n := range 100 {
+		text += fmt.Sprintf("\nentity a%d company A%d", n, n)
+	}
+	i := &ingest.Import{Format: plain, Files: files(text), Graph: w.graph.Stream(), Note: func(s ingest.Step) error {
+		if s.Done > 50 {
+			cancel()
+		}
+		return nil
+	}}
+	ingest.SetBatch(i, 3)
+	report, err := i.Run(ctx)
+	if !errors.Is(err, context.Canceled) || report.Entities == 0 || report.Entities > 60 {
+		t.Errorf("%+v, %v", report, err)
+	}
+}

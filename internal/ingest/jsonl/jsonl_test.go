@@ -1,0 +1,217 @@
+package jsonl_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"keiretsu/internal/ingest"
+	"keiretsu/internal/ingest/factfile"
+	"keiretsu/internal/ingest/jsonl"
+	"keiretsu/internal/kg"
+	"keiretsu/internal/kg/kgtest"
+	"keiretsu/seeds"
+)
+
+const head = `{"keiretsu":{"format":"keiretsu-jsonl","version":1}}` + "\n"
+
+func newGraph() (*kg.Graph, kg.Store) {
+	store := kgtest.NewModel()
+	return kg.NewGraph(store, kg.Options{Now: func() time.Time { return time.Date(2024, 1, 1, 0, 0, 0, 0, time.UTC) }}), store
+}
+
+func export(t *testing.T, store kg.Store) (string, jsonl.Written) {
+	t.Helper()
+	snap, err := store.Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer snap.Close()
+	var text bytes.Buffer
+	written, err := jsonl.Write(t.Context(), snap, &text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text.String(), written
+}
+
+func load(t *testing.T, g *kg.Graph, text string) ingest.Report {
+	t.Helper()
+	i := &ingest.Import{Format: jsonl.Format, Graph: g.Stream(), Files: []ingest.File{{Name: "f.jsonl", Open: func(context.Context) (io.ReadCloser, error) {
+		return io.NopCloser(strings.NewReader(text)), nil
+	}}}}
+	report, err := i.Run(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
+}
+
+// TestThereAndBack: what is written of the demo facts, read into an empty graph
+// and written again is the same to the byte.
+func TestThereAndBack(t *testing.T) {
+	g, store := newGraph()
+	if _, err := ingest.Load(t.Context(), g, factfile.Read(seeds.Files)); err != nil {
+		t.Fatal(err)
+	}
+	first, written := export(t, store)
+	other, copied := newGraph()
+	report := load(t, other, first)
+	second, _ := export(t, copied)
+	if first != second {
+		t.Errorf("the second export differs (-first +second):\n%s", cmp.Diff(strings.Split(first, "\n"), strings.Split(second, "\n")))
+	}
+	if report.Claims != written.Claims || report.Sources != written.Sources || report.Metrics != written.Metrics || report.Conflicts != written.Conflicts || report.Dropped.Count() != 0 {
+		t.Errorf("written %+v, read %+v", written, report)
+	}
+	if again := load(t, other, first); again.Applied.Recorded != 0 || again.Applied.Known != written.Claims {
+		t.Errorf("read again: %+v", again.Applied)
+	}
+}
+
+// TestEveryStatement: each sample of what can be said comes back as it was.
+func TestEveryStatement(t *testing.T) {
+	for _, r := range kgtest.OneOfEverything() {
+		c, ok := r.(*kg.Claim)
+		if !ok {
+			continue
+		}
+		want := &kg.Claim{Statement: c.Statement, Source: c.Source, Locator: c.Locator, AttributedTo: c.AttributedTo, Note: c.Note}
+		text, err := jsonl.Line(want)
+		if err != nil {
+			t.Errorf("%T: %v", c.Statement, err)
+			continue
+		}
+		var got []*kg.Claim
+		for d, err := range jsonl.Read(ingest.Input{Name: "f", Reader: strings.NewReader(head + text)}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, d.(*ingest.Claims).Claims...)
+		}
+		if diff := kgtest.Diff([]*kg.Claim{want}, got); diff != "" {
+			t.Errorf("%s (-said +read):\n%s", text, diff)
+		}
+	}
+}
+
+// TestTakenBackIsLeftOut: the export before something is said and after it has
+// been taken back is the same.
+func TestTakenBackIsLeftOut(t *testing.T) {
+	g, store := newGraph()
+	load(t, g, head+`{"source":{"id":"memo","title":"Memo"}}
+{"claim":{"entity":{"id":"a","kind":"COMPANY"},"source":"memo"}}
+{"claim":{"name":{"of":"a","text":"Acme","kind":"PREFERRED"},"source":"memo"}}`)
+	before, _ := export(t, store)
+	nick := &kg.Claim{Statement: &kg.NameStatement{Entity: "a", Text: "Ac", Kind: kg.NameAlias}, Source: "memo"}
+	for _, w := range []kg.Write{{Claims: []*kg.Claim{nick}}, {Retractions: []kg.Retract{{ID: nick.ContentID(), Reason: "wrong"}}}} {
+		if _, err := g.Apply(t.Context(), w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	after, written := export(t, store)
+	if before != after || written.TakenBack != 1 {
+		t.Errorf("before:\n%safter:\n%s%+v", before, after, written)
+	}
+	if losses := strings.Join(written.Losses(), "\n"); !strings.Contains(losses, "(1)") {
+		t.Errorf("losses:\n%s", losses)
+	}
+}
+
+// problemsOf reads a file and lists what is wrong with it.
+func problemsOf(text string) (list []string, broken bool) {
+	for _, err := range jsonl.Read(ingest.Input{Name: "f", Reader: strings.NewReader(text)}) {
+		if err != nil {
+			list = append(list, err.Error())
+			var b *ingest.Broken
+			broken = errors.As(err, &b)
+		}
+	}
+	return list, broken
+}
+
+func TestWhatIsWrongWithALine(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"claim":`: "the line is not one JSON object",
+		`[1]`:       " cannot be a array",
+		`{"claim":{"entity":{"id":"a","kind":"COMPANY"},"source":"m"}} {}`:                         "more than one object stands in the line",
+		`{"claim":{"entity":{"id":"a","kind":"PLANET"},"source":"m"}}`:                             `kind: "PLANET" is not a known kind of entity`,
+		`{"claim":{"entity":{"id":"a","kind":"COMPANY"}}}`:                                         "a claim needs a source",
+		`{"claim":{"source":"m"}}`:                                                                 "a claim says exactly one thing",
+		`{"claim":{"entity":{"id":7,"kind":"COMPANY"},"source":"m"}}`:                              "claim.entity.id cannot be a number",
+		`{"claim":{"colour":"red","source":"m"}}`:                                                  `unknown field "colour"`,
+		`{"claim":{"figure":{"of":"a","metric":"users","unit":"people"},"source":"m"}}`:            "a figure needs a value or a date",
+		`{"claim":{"relation":{"type":"OWNS","from":"a","to":"b","start":"soon"},"source":"m"}}`:   `start: "soon"`,
+		`{"source":{"id":"a","title":"A"},"metric":{"name":"b","definition":"B","unit":"people"}}`: "a line holds exactly one",
+		`{}`: "a line holds exactly one",
+		`{"keiretsu":{"format":"keiretsu-jsonl","version":1}}`: "the header stands in the first line alone",
+	} {
+		list, broken := problemsOf(head + text + "\n")
+		if len(list) != 1 || !strings.HasPrefix(list[0], "f:2: ") || !strings.Contains(list[0], want) || broken {
+			t.Errorf("%s: %q (broken: %t); want %q", text, list, broken, want)
+		}
+	}
+}
+
+func TestBrokenFiles(t *testing.T) {
+	for name, c := range map[string]struct{ text, want string }{
+		"cut off":         {head + `{"source":{"id":"memo","tit`, "f:2: the file ends in the middle of a record: it has been cut off"},
+		"another format":  {"id,name\n1,Acme\n", `f:1: this is no jsonl file of Keiretsu: the first line of one is {"keiretsu":{"format":"keiretsu-jsonl","version":1}}`},
+		"other JSON":      {`{"id":"a","schema":"Company"}` + "\n", "f:1: this is no jsonl file of Keiretsu"},
+		"a later version": {`{"keiretsu":{"format":"keiretsu-jsonl","version":9}}` + "\n", "f:1: the file is of version 9 of the format, and this program knows 1; use a newer one"},
+		"empty":           {"", "f:1: the file is empty"},
+		"Latin-1":         {head + "{\"source\":{\"id\":\"m\",\"title\":\"M\xfcller\"}}\n", "f:2: the line is not UTF-8"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if list, broken := problemsOf(c.text); len(list) != 1 || !broken || !strings.HasPrefix(list[0], c.want) {
+				t.Errorf("%q (broken: %t); want %q", list, broken, c.want)
+			}
+		})
+	}
+}
+
+// FuzzRead: whatever stands in a file, what is read of it can be written, and
+// reads the same again.
+func FuzzRead(f *testing.F) {
+	for _, r := range kgtest.OneOfEverything() {
+		if c, ok := r.(*kg.Claim); ok {
+			text, err := jsonl.Line(c)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(text)
+		}
+	}
+	f.Add(`{"conflict":{"about":"a","predicate":"founded","kind":"APPARENT","positions":[{"value":"1999","citations":[{"source":"m"}]}]}}`)
+	f.Fuzz(func(t *testing.T, text string) {
+		for d, err := range jsonl.Read(ingest.Input{Name: "f", Reader: strings.NewReader(head + text)}) {
+			claims, ok := d.(*ingest.Claims)
+			if err != nil || !ok {
+				continue
+			}
+			for _, c := range claims.Claims {
+				if c.Check() != nil {
+					continue // Apply would refuse it
+				}
+				first, err := jsonl.Line(c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for d, err := range jsonl.Read(ingest.Input{Name: "f", Reader: strings.NewReader(head + first)}) {
+					if err != nil {
+						t.Fatalf("%s: %v", first, err)
+					}
+					if second, err := jsonl.Line(d.(*ingest.Claims).Claims[0]); err != nil || second != first {
+						t.Errorf("%s reads as %s, %v", first, second, err)
+					}
+				}
+			}
+		}
+	})
+}
