@@ -111,6 +111,7 @@ type WriteInput struct {
 	Entities         []*model.EntityInput      `json:"entities,omitempty"`
 	Relations        []*model.RelationInput    `json:"relations,omitempty"`
 	Observations     []*model.ObservationInput `json:"observations,omitempty"`
+	Absences         []*model.AbsenceInput     `json:"absences,omitempty"`
 	Retractions      []*model.RetractionInput  `json:"retractions,omitempty"`
 }
 

@@ -39,6 +39,17 @@ type DirectiveRoot struct {
 }
 
 type ComplexityRoot struct {
+	Absence struct {
+		Citations func(childComplexity int) int
+		Direction func(childComplexity int) int
+		End       func(childComplexity int) int
+		Kind      func(childComplexity int) int
+		Reason    func(childComplexity int) int
+		Relation  func(childComplexity int) int
+		Start     func(childComplexity int) int
+		Text      func(childComplexity int) int
+	}
+
 	AcquirerConnection struct {
 		Edges      func(childComplexity int) int
 		Nodes      func(childComplexity int) int
@@ -59,6 +70,7 @@ type ComplexityRoot struct {
 		End        func(childComplexity int) int
 		From       func(childComplexity int) int
 		ID         func(childComplexity int) int
+		Indirect   func(childComplexity int) int
 		Note       func(childComplexity int) int
 		Price      func(childComplexity int) int
 		Stake      func(childComplexity int) int
@@ -129,6 +141,7 @@ type ComplexityRoot struct {
 	}
 
 	Company struct {
+		Absences       func(childComplexity int, asOf *kg.PartialDate) int
 		AcquiredBy     func(childComplexity int, during *kg.Period, certainty *kg.Certainty, first *int, after *string, last *int, before *string) int
 		Acquisitions   func(childComplexity int, during *kg.Period, certainty *kg.Certainty, transitive *bool, first *int, after *string, last *int, before *string) int
 		Citations      func(childComplexity int) int
@@ -159,6 +172,7 @@ type ComplexityRoot struct {
 	}
 
 	Concept struct {
+		Absences     func(childComplexity int, asOf *kg.PartialDate) int
 		Citations    func(childComplexity int) int
 		Conflicts    func(childComplexity int) int
 		ID           func(childComplexity int) int
@@ -194,6 +208,7 @@ type ComplexityRoot struct {
 	}
 
 	Event struct {
+		Absences     func(childComplexity int, asOf *kg.PartialDate) int
 		Citations    func(childComplexity int) int
 		Conflicts    func(childComplexity int) int
 		ID           func(childComplexity int) int
@@ -241,6 +256,7 @@ type ComplexityRoot struct {
 		End        func(childComplexity int) int
 		From       func(childComplexity int) int
 		ID         func(childComplexity int) int
+		Indirect   func(childComplexity int) int
 		Note       func(childComplexity int) int
 		Stake      func(childComplexity int) int
 		Start      func(childComplexity int) int
@@ -268,6 +284,7 @@ type ComplexityRoot struct {
 		End        func(childComplexity int) int
 		From       func(childComplexity int) int
 		ID         func(childComplexity int) int
+		Indirect   func(childComplexity int) int
 		Label      func(childComplexity int) int
 		Note       func(childComplexity int) int
 		Start      func(childComplexity int) int
@@ -342,6 +359,7 @@ type ComplexityRoot struct {
 	}
 
 	Organization struct {
+		Absences     func(childComplexity int, asOf *kg.PartialDate) int
 		Citations    func(childComplexity int) int
 		Conflicts    func(childComplexity int) int
 		ID           func(childComplexity int) int
@@ -360,6 +378,7 @@ type ComplexityRoot struct {
 		End        func(childComplexity int) int
 		From       func(childComplexity int) int
 		ID         func(childComplexity int) int
+		Indirect   func(childComplexity int) int
 		Label      func(childComplexity int) int
 		Note       func(childComplexity int) int
 		Stake      func(childComplexity int) int
@@ -412,6 +431,7 @@ type ComplexityRoot struct {
 		Focus      func(childComplexity int) int
 		From       func(childComplexity int) int
 		ID         func(childComplexity int) int
+		Indirect   func(childComplexity int) int
 		Note       func(childComplexity int) int
 		Start      func(childComplexity int) int
 		To         func(childComplexity int) int
@@ -440,6 +460,7 @@ type ComplexityRoot struct {
 	}
 
 	Person struct {
+		Absences     func(childComplexity int, asOf *kg.PartialDate) int
 		Citations    func(childComplexity int) int
 		Conflicts    func(childComplexity int) int
 		ID           func(childComplexity int) int
@@ -454,6 +475,7 @@ type ComplexityRoot struct {
 	}
 
 	Place struct {
+		Absences     func(childComplexity int, asOf *kg.PartialDate) int
 		Citations    func(childComplexity int) int
 		Conflicts    func(childComplexity int) int
 		ID           func(childComplexity int) int
@@ -479,6 +501,7 @@ type ComplexityRoot struct {
 	}
 
 	Product struct {
+		Absences     func(childComplexity int, asOf *kg.PartialDate) int
 		Citations    func(childComplexity int) int
 		Conflicts    func(childComplexity int) int
 		ID           func(childComplexity int) int
@@ -602,6 +625,7 @@ type ComplexityRoot struct {
 		End        func(childComplexity int) int
 		From       func(childComplexity int) int
 		ID         func(childComplexity int) int
+		Indirect   func(childComplexity int) int
 		Note       func(childComplexity int) int
 		Start      func(childComplexity int) int
 		Title      func(childComplexity int) int
@@ -638,6 +662,7 @@ type ComplexityRoot struct {
 	}
 
 	Segment struct {
+		Absences     func(childComplexity int, asOf *kg.PartialDate) int
 		Citations    func(childComplexity int) int
 		Conflicts    func(childComplexity int) int
 		ID           func(childComplexity int) int
@@ -722,6 +747,7 @@ type ComplexityRoot struct {
 	}
 
 	Work struct {
+		Absences     func(childComplexity int, asOf *kg.PartialDate) int
 		Citations    func(childComplexity int) int
 		Conflicts    func(childComplexity int) int
 		ID           func(childComplexity int) int
@@ -767,6 +793,55 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 	ec := newExecutionContext(nil, e, nil)
 	_ = ec
 	switch typeName + "." + field {
+
+	case "Absence.citations":
+		if e.ComplexityRoot.Absence.Citations == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Absence.Citations(childComplexity), true
+	case "Absence.direction":
+		if e.ComplexityRoot.Absence.Direction == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Absence.Direction(childComplexity), true
+	case "Absence.end":
+		if e.ComplexityRoot.Absence.End == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Absence.End(childComplexity), true
+	case "Absence.kind":
+		if e.ComplexityRoot.Absence.Kind == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Absence.Kind(childComplexity), true
+	case "Absence.reason":
+		if e.ComplexityRoot.Absence.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Absence.Reason(childComplexity), true
+	case "Absence.relation":
+		if e.ComplexityRoot.Absence.Relation == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Absence.Relation(childComplexity), true
+	case "Absence.start":
+		if e.ComplexityRoot.Absence.Start == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Absence.Start(childComplexity), true
+	case "Absence.text":
+		if e.ComplexityRoot.Absence.Text == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Absence.Text(childComplexity), true
 
 	case "AcquirerConnection.edges":
 		if e.ComplexityRoot.AcquirerConnection.Edges == nil {
@@ -848,6 +923,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Acquisition.ID(childComplexity), true
+	case "Acquisition.indirect":
+		if e.ComplexityRoot.Acquisition.Indirect == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Acquisition.Indirect(childComplexity), true
 	case "Acquisition.note":
 		if e.ComplexityRoot.Acquisition.Note == nil {
 			break
@@ -1115,6 +1196,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Claim.Summary(childComplexity), true
 
+	case "Company.absences":
+		if e.ComplexityRoot.Company.Absences == nil {
+			break
+		}
+
+		args, err := field_Company_absences_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Company.Absences(childComplexity, args["asOf"].(*kg.PartialDate)), true
 	case "Company.acquiredBy":
 		if e.ComplexityRoot.Company.AcquiredBy == nil {
 			break
@@ -1336,6 +1428,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Component.Size(childComplexity), true
 
+	case "Concept.absences":
+		if e.ComplexityRoot.Concept.Absences == nil {
+			break
+		}
+
+		args, err := field_Concept_absences_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Concept.Absences(childComplexity, args["asOf"].(*kg.PartialDate)), true
 	case "Concept.citations":
 		if e.ComplexityRoot.Concept.Citations == nil {
 			break
@@ -1498,6 +1601,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.EntityEdge.Node(childComplexity), true
 
+	case "Event.absences":
+		if e.ComplexityRoot.Event.Absences == nil {
+			break
+		}
+
+		args, err := field_Event_absences_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Event.Absences(childComplexity, args["asOf"].(*kg.PartialDate)), true
 	case "Event.citations":
 		if e.ComplexityRoot.Event.Citations == nil {
 			break
@@ -1715,6 +1829,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Investment.ID(childComplexity), true
+	case "Investment.indirect":
+		if e.ComplexityRoot.Investment.Indirect == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Investment.Indirect(childComplexity), true
 	case "Investment.note":
 		if e.ComplexityRoot.Investment.Note == nil {
 			break
@@ -1826,6 +1946,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Link.ID(childComplexity), true
+	case "Link.indirect":
+		if e.ComplexityRoot.Link.Indirect == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Link.Indirect(childComplexity), true
 	case "Link.label":
 		if e.ComplexityRoot.Link.Label == nil {
 			break
@@ -2152,6 +2278,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.ObservationEdge.Node(childComplexity), true
 
+	case "Organization.absences":
+		if e.ComplexityRoot.Organization.Absences == nil {
+			break
+		}
+
+		args, err := field_Organization_absences_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Organization.Absences(childComplexity, args["asOf"].(*kg.PartialDate)), true
 	case "Organization.citations":
 		if e.ComplexityRoot.Organization.Citations == nil {
 			break
@@ -2263,6 +2400,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Ownership.ID(childComplexity), true
+	case "Ownership.indirect":
+		if e.ComplexityRoot.Ownership.Indirect == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Ownership.Indirect(childComplexity), true
 	case "Ownership.label":
 		if e.ComplexityRoot.Ownership.Label == nil {
 			break
@@ -2473,6 +2616,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Partnership.ID(childComplexity), true
+	case "Partnership.indirect":
+		if e.ComplexityRoot.Partnership.Indirect == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Partnership.Indirect(childComplexity), true
 	case "Partnership.note":
 		if e.ComplexityRoot.Partnership.Note == nil {
 			break
@@ -2573,6 +2722,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Path.Relations(childComplexity), true
 
+	case "Person.absences":
+		if e.ComplexityRoot.Person.Absences == nil {
+			break
+		}
+
+		args, err := field_Person_absences_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Person.Absences(childComplexity, args["asOf"].(*kg.PartialDate)), true
 	case "Person.citations":
 		if e.ComplexityRoot.Person.Citations == nil {
 			break
@@ -2665,6 +2825,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Person.Series(childComplexity, args["metric"].(string), args["unit"].(*string), args["during"].(*kg.Period), args["certainty"].(*kg.Certainty)), true
 
+	case "Place.absences":
+		if e.ComplexityRoot.Place.Absences == nil {
+			break
+		}
+
+		args, err := field_Place_absences_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Place.Absences(childComplexity, args["asOf"].(*kg.PartialDate)), true
 	case "Place.citations":
 		if e.ComplexityRoot.Place.Citations == nil {
 			break
@@ -2784,6 +2955,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Position.Value(childComplexity), true
 
+	case "Product.absences":
+		if e.ComplexityRoot.Product.Absences == nil {
+			break
+		}
+
+		args, err := field_Product_absences_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Product.Absences(childComplexity, args["asOf"].(*kg.PartialDate)), true
 	case "Product.citations":
 		if e.ComplexityRoot.Product.Citations == nil {
 			break
@@ -3393,6 +3575,12 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Role.ID(childComplexity), true
+	case "Role.indirect":
+		if e.ComplexityRoot.Role.Indirect == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Role.Indirect(childComplexity), true
 	case "Role.note":
 		if e.ComplexityRoot.Role.Note == nil {
 			break
@@ -3524,6 +3712,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.SearchEdge.Score(childComplexity), true
 
+	case "Segment.absences":
+		if e.ComplexityRoot.Segment.Absences == nil {
+			break
+		}
+
+		args, err := field_Segment_absences_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Segment.Absences(childComplexity, args["asOf"].(*kg.PartialDate)), true
 	case "Segment.citations":
 		if e.ComplexityRoot.Segment.Citations == nil {
 			break
@@ -3883,6 +4082,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Update.Touched(childComplexity), true
 
+	case "Work.absences":
+		if e.ComplexityRoot.Work.Absences == nil {
+			break
+		}
+
+		args, err := field_Work_absences_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Work.Absences(childComplexity, args["asOf"].(*kg.PartialDate)), true
 	case "Work.citations":
 		if e.ComplexityRoot.Work.Citations == nil {
 			break
@@ -4052,6 +4262,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 	opCtx := graphql.GetOperationContext(ctx)
 	ec := newExecutionContext(opCtx, e, make(chan graphql.DeferredResult))
 	inputUnmarshalMap := graphql.BuildUnmarshalerMap(
+		unmarshalInputAbsenceInput,
 		unmarshalInputAttributeInput,
 		unmarshalInputCitationInput,
 		unmarshalInputEntityInput,
@@ -4246,6 +4457,8 @@ enum RelationType {
   LISTED_ON
   "Any other relation; ` + "`" + `label` + "`" + ` holds the verb."
   RELATED_TO
+  "Control that is no share of the equity, such as consolidation in the accounts; ` + "`" + `label` + "`" + ` holds the basis. Control and parents follow it, effective stakes do not."
+  CONTROLS
 }
 
 "How much a period filter asks of dates that are not exact."
@@ -4323,6 +4536,10 @@ interface Entity implements Node {
   citations: [Citation!]!
   "Where claims about it cannot all be true."
   conflicts: [Conflict!]!
+  "What sources say is not there or not told, such as a parent, by relation, direction and start."
+  absences(
+    "What held on that day (of a month or year: its last day), unless the dates rule it out; everything ever stated where no clock is set." asOf: PartialDate
+  ): [Absence!]!
 }
 
 "A name of an entity."
@@ -4351,6 +4568,39 @@ type Identifier {
   value: String!
   "Where the identifier stands."
   citations: [Citation!]!
+}
+
+"""
+A known unknown: who stands at the other end of a relation is not there, not
+known or not told, and a source says so. Where nobody says so and nobody is
+recorded, nothing is known at all.
+"""
+type Absence {
+  "The type of what is absent."
+  relation: RelationType!
+  "At which end of it the entity stands: CONTROLS and IN for a parent that is not there."
+  direction: Direction!
+  kind: AbsenceKind!
+  "The code of the register, such as NATURAL_PERSONS."
+  reason: String
+  "What the source says further, in its words."
+  text: String
+  "Since when it is so; null where no source says."
+  start: PartialDate
+  "The first day on which it was so no longer; null where it goes on or no source says."
+  end: PartialDate
+  "Everyone who says so."
+  citations: [Citation!]!
+}
+
+"In what way something is absent."
+enum AbsenceKind {
+  "There is or may be somebody, and the source does not know whom."
+  UNKNOWN
+  "The source says that there is nobody."
+  NONE
+  "The source does not tell."
+  WITHHELD
 }
 
 "A qualifier of a relation or figure."
@@ -4404,6 +4654,10 @@ type Company implements Entity & Node {
   citations: [Citation!]!
   "Where claims about it cannot all be true."
   conflicts: [Conflict!]!
+  "What sources say is not there or not told, such as a parent, by relation, direction and start."
+  absences(
+    "What held on that day (of a month or year: its last day), unless the dates rule it out; everything ever stated where no clock is set." asOf: PartialDate
+  ): [Absence!]!
   "When it was founded: of the figures stated, that of the most recently published source, then the most precise; else the date of the relation FOUNDED. Conflicts show the others."
   founded: PartialDate
   "What it acquired, by date: ` + "`" + `acquisitions(during: \"2014\")` + "`" + ` is what it acquired in 2014. Deals without a date are in no period."
@@ -4518,6 +4772,10 @@ type Organization implements Entity & Node {
   citations: [Citation!]!
   "Where claims about it cannot all be true."
   conflicts: [Conflict!]!
+  "What sources say is not there or not told, such as a parent, by relation, direction and start."
+  absences(
+    "What held on that day (of a month or year: its last day), unless the dates rule it out; everything ever stated where no clock is set." asOf: PartialDate
+  ): [Absence!]!
 }
 
 "A human being."
@@ -4565,6 +4823,10 @@ type Person implements Entity & Node {
   citations: [Citation!]!
   "Where claims about it cannot all be true."
   conflicts: [Conflict!]!
+  "What sources say is not there or not told, such as a parent, by relation, direction and start."
+  absences(
+    "What held on that day (of a month or year: its last day), unless the dates rule it out; everything ever stated where no clock is set." asOf: PartialDate
+  ): [Absence!]!
   "Roles held, by start; the node is where."
   roles("What held on that day (of a month or year: its last day), unless the dates rule it out; today where no clock is set." asOf: PartialDate,
     "Size of the page from the start, 0 to 1000; 50 where neither first nor last is given." first: Int,
@@ -4618,6 +4880,10 @@ type Product implements Entity & Node {
   citations: [Citation!]!
   "Where claims about it cannot all be true."
   conflicts: [Conflict!]!
+  "What sources say is not there or not told, such as a parent, by relation, direction and start."
+  absences(
+    "What held on that day (of a month or year: its last day), unless the dates rule it out; everything ever stated where no clock is set." asOf: PartialDate
+  ): [Absence!]!
   "Who offers it today, or at the moment of ` + "`" + `@at` + "`" + `."
   offeredBy("Size of the page from the start, 0 to 1000; 50 where neither first nor last is given." first: Int,
     "Cursor behind which the page begins." after: String,
@@ -4670,6 +4936,10 @@ type Segment implements Entity & Node {
   citations: [Citation!]!
   "Where claims about it cannot all be true."
   conflicts: [Conflict!]!
+  "What sources say is not there or not told, such as a parent, by relation, direction and start."
+  absences(
+    "What held on that day (of a month or year: its last day), unless the dates rule it out; everything ever stated where no clock is set." asOf: PartialDate
+  ): [Absence!]!
 }
 
 "A country, region or city."
@@ -4717,6 +4987,10 @@ type Place implements Entity & Node {
   citations: [Citation!]!
   "Where claims about it cannot all be true."
   conflicts: [Conflict!]!
+  "What sources say is not there or not told, such as a parent, by relation, direction and start."
+  absences(
+    "What held on that day (of a month or year: its last day), unless the dates rule it out; everything ever stated where no clock is set." asOf: PartialDate
+  ): [Absence!]!
 }
 
 "Something that takes place."
@@ -4764,6 +5038,10 @@ type Event implements Entity & Node {
   citations: [Citation!]!
   "Where claims about it cannot all be true."
   conflicts: [Conflict!]!
+  "What sources say is not there or not told, such as a parent, by relation, direction and start."
+  absences(
+    "What held on that day (of a month or year: its last day), unless the dates rule it out; everything ever stated where no clock is set." asOf: PartialDate
+  ): [Absence!]!
 }
 
 "A publication."
@@ -4811,6 +5089,10 @@ type Work implements Entity & Node {
   citations: [Citation!]!
   "Where claims about it cannot all be true."
   conflicts: [Conflict!]!
+  "What sources say is not there or not told, such as a parent, by relation, direction and start."
+  absences(
+    "What held on that day (of a month or year: its last day), unless the dates rule it out; everything ever stated where no clock is set." asOf: PartialDate
+  ): [Absence!]!
 }
 
 "An idea or method with a name."
@@ -4858,6 +5140,10 @@ type Concept implements Entity & Node {
   citations: [Citation!]!
   "Where claims about it cannot all be true."
   conflicts: [Conflict!]!
+  "What sources say is not there or not told, such as a parent, by relation, direction and start."
+  absences(
+    "What held on that day (of a month or year: its last day), unless the dates rule it out; everything ever stated where no clock is set." asOf: PartialDate
+  ): [Absence!]!
 }
 
 "A fact that joins two entities: what agreeing claims have in common."
@@ -4871,6 +5157,8 @@ interface Relation implements Node {
   start: PartialDate
   "The first day on which a state held no longer; null where it goes on or no source says."
   end: PartialDate
+  "A summary of chains over others that a source declares. It is shown and never followed: no walk, stake or control rests on it."
+  indirect: Boolean!
   "Further qualifiers in the words of the source, by key."
   attributes: [Attribute!]!
   "A remark of whoever recorded it."
@@ -4890,6 +5178,8 @@ type Acquisition implements Relation & Node {
   start: PartialDate
   "The first day on which a state held no longer; null where it goes on or no source says."
   end: PartialDate
+  "A summary of chains over others that a source declares. It is shown and never followed: no walk, stake or control rests on it."
+  indirect: Boolean!
   "Further qualifiers in the words of the source, by key."
   attributes: [Attribute!]!
   "A remark of whoever recorded it."
@@ -4913,6 +5203,8 @@ type Ownership implements Relation & Node {
   start: PartialDate
   "The first day on which a state held no longer; null where it goes on or no source says."
   end: PartialDate
+  "A summary of chains over others that a source declares. It is shown and never followed: no walk, stake or control rests on it."
+  indirect: Boolean!
   "Further qualifiers in the words of the source, by key."
   attributes: [Attribute!]!
   "A remark of whoever recorded it."
@@ -4936,6 +5228,8 @@ type Investment implements Relation & Node {
   start: PartialDate
   "The first day on which a state held no longer; null where it goes on or no source says."
   end: PartialDate
+  "A summary of chains over others that a source declares. It is shown and never followed: no walk, stake or control rests on it."
+  indirect: Boolean!
   "Further qualifiers in the words of the source, by key."
   attributes: [Attribute!]!
   "A remark of whoever recorded it."
@@ -4959,6 +5253,8 @@ type Partnership implements Relation & Node {
   start: PartialDate
   "The first day on which a state held no longer; null where it goes on or no source says."
   end: PartialDate
+  "A summary of chains over others that a source declares. It is shown and never followed: no walk, stake or control rests on it."
+  indirect: Boolean!
   "Further qualifiers in the words of the source, by key."
   attributes: [Attribute!]!
   "A remark of whoever recorded it."
@@ -4982,6 +5278,8 @@ type Role implements Relation & Node {
   start: PartialDate
   "The first day on which a state held no longer; null where it goes on or no source says."
   end: PartialDate
+  "A summary of chains over others that a source declares. It is shown and never followed: no walk, stake or control rests on it."
+  indirect: Boolean!
   "Further qualifiers in the words of the source, by key."
   attributes: [Attribute!]!
   "A remark of whoever recorded it."
@@ -5003,6 +5301,8 @@ type Link implements Relation & Node {
   start: PartialDate
   "The first day on which a state held no longer; null where it goes on or no source says."
   end: PartialDate
+  "A summary of chains over others that a source declares. It is shown and never followed: no walk, stake or control rests on it."
+  indirect: Boolean!
   "Further qualifiers in the words of the source, by key."
   attributes: [Attribute!]!
   "A remark of whoever recorded it."
@@ -5464,7 +5764,7 @@ type TraversalEdge {
 type OwnershipReport {
   "Integrated ownership, cross-holdings included. Unknown or ranged stakes on the way widen it; exact where both ends agree."
   effective: Share!
-  "owner and companies it controls together hold more than ` + "`" + `threshold` + "`" + ` percent of owned, and so on down."
+  "owner and companies it controls together hold more than ` + "`" + `threshold` + "`" + ` percent of owned, or control it without a share (CONTROLS), and so on down."
   controls: Boolean!
   "The chains that carry it, largest first, at most 20."
   paths: [Path!]!
@@ -5898,6 +6198,25 @@ input RelationInput {
   note: String
 }
 
+"What a source says is not there or not told."
+input AbsenceInput {
+  entity: ID!
+  "The type of what is absent."
+  relation: RelationType!
+  "At which end of it the entity stands, OUT or IN."
+  direction: Direction!
+  kind: AbsenceKind!
+  "The code of a register."
+  reason: String
+  "What the source says further, in its words."
+  text: String
+  start: PartialDate
+  "The first day on which it was so no longer."
+  end: PartialDate
+  citation: CitationInput!
+  note: String
+}
+
 "A figure or date as a source knows it."
 input ObservationInput {
   "Id of the entity that was measured; known or put in the same write."
@@ -6032,6 +6351,7 @@ input WriteInput {
   entities: [EntityInput!]
   relations: [RelationInput!]
   observations: [ObservationInput!]
+  absences: [AbsenceInput!]
   retractions: [RetractionInput!]
 }
 
@@ -6170,6 +6490,28 @@ var parsedSchema = gqlparser.MustLoadSchema(sources...)
 // Each function is generated once per unique object type, deduplicating the
 // switch statements that were previously inlined in every fieldContext_* function.
 
+func childFields_Absence(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "relation":
+		return fieldContext_Absence_relation(ctx, ec, field)
+	case "direction":
+		return fieldContext_Absence_direction(ctx, ec, field)
+	case "kind":
+		return fieldContext_Absence_kind(ctx, ec, field)
+	case "reason":
+		return fieldContext_Absence_reason(ctx, ec, field)
+	case "text":
+		return fieldContext_Absence_text(ctx, ec, field)
+	case "start":
+		return fieldContext_Absence_start(ctx, ec, field)
+	case "end":
+		return fieldContext_Absence_end(ctx, ec, field)
+	case "citations":
+		return fieldContext_Absence_citations(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Absence", field.Name)
+}
+
 func childFields_AcquirerConnection(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "edges":
@@ -6212,6 +6554,8 @@ func childFields_Acquisition(ctx context.Context, ec *executionContext, field gr
 		return fieldContext_Acquisition_start(ctx, ec, field)
 	case "end":
 		return fieldContext_Acquisition_end(ctx, ec, field)
+	case "indirect":
+		return fieldContext_Acquisition_indirect(ctx, ec, field)
 	case "attributes":
 		return fieldContext_Acquisition_attributes(ctx, ec, field)
 	case "note":
@@ -6370,6 +6714,8 @@ func childFields_Company(ctx context.Context, ec *executionContext, field graphq
 		return fieldContext_Company_citations(ctx, ec, field)
 	case "conflicts":
 		return fieldContext_Company_conflicts(ctx, ec, field)
+	case "absences":
+		return fieldContext_Company_absences(ctx, ec, field)
 	case "founded":
 		return fieldContext_Company_founded(ctx, ec, field)
 	case "acquisitions":
@@ -6522,6 +6868,8 @@ func childFields_Investment(ctx context.Context, ec *executionContext, field gra
 		return fieldContext_Investment_start(ctx, ec, field)
 	case "end":
 		return fieldContext_Investment_end(ctx, ec, field)
+	case "indirect":
+		return fieldContext_Investment_indirect(ctx, ec, field)
 	case "attributes":
 		return fieldContext_Investment_attributes(ctx, ec, field)
 	case "note":
@@ -6690,6 +7038,8 @@ func childFields_Ownership(ctx context.Context, ec *executionContext, field grap
 		return fieldContext_Ownership_start(ctx, ec, field)
 	case "end":
 		return fieldContext_Ownership_end(ctx, ec, field)
+	case "indirect":
+		return fieldContext_Ownership_indirect(ctx, ec, field)
 	case "attributes":
 		return fieldContext_Ownership_attributes(ctx, ec, field)
 	case "note":
@@ -6792,6 +7142,8 @@ func childFields_Partnership(ctx context.Context, ec *executionContext, field gr
 		return fieldContext_Partnership_start(ctx, ec, field)
 	case "end":
 		return fieldContext_Partnership_end(ctx, ec, field)
+	case "indirect":
+		return fieldContext_Partnership_indirect(ctx, ec, field)
 	case "attributes":
 		return fieldContext_Partnership_attributes(ctx, ec, field)
 	case "note":
@@ -6868,6 +7220,8 @@ func childFields_Person(ctx context.Context, ec *executionContext, field graphql
 		return fieldContext_Person_citations(ctx, ec, field)
 	case "conflicts":
 		return fieldContext_Person_conflicts(ctx, ec, field)
+	case "absences":
+		return fieldContext_Person_absences(ctx, ec, field)
 	case "roles":
 		return fieldContext_Person_roles(ctx, ec, field)
 	}
@@ -6920,6 +7274,8 @@ func childFields_Product(ctx context.Context, ec *executionContext, field graphq
 		return fieldContext_Product_citations(ctx, ec, field)
 	case "conflicts":
 		return fieldContext_Product_conflicts(ctx, ec, field)
+	case "absences":
+		return fieldContext_Product_absences(ctx, ec, field)
 	case "offeredBy":
 		return fieldContext_Product_offeredBy(ctx, ec, field)
 	}
@@ -7096,6 +7452,8 @@ func childFields_Role(ctx context.Context, ec *executionContext, field graphql.C
 		return fieldContext_Role_start(ctx, ec, field)
 	case "end":
 		return fieldContext_Role_end(ctx, ec, field)
+	case "indirect":
+		return fieldContext_Role_indirect(ctx, ec, field)
 	case "attributes":
 		return fieldContext_Role_attributes(ctx, ec, field)
 	case "note":

@@ -198,6 +198,20 @@ func (t Thing) Conflicts(ctx context.Context) ([]*Conflict, error) {
 	return ConflictsOf(disputes), err
 }
 
+// Absences returns what sources say is not there or not told.
+func (t Thing) Absences(ctx context.Context, asOf *kg.PartialDate) ([]*Absence, error) {
+	day, err := ViewFrom(ctx).Moment(asOf)
+	if err != nil {
+		return nil, err
+	}
+	list := t.AbsencesAsOf(day)
+	absences := make([]*Absence, len(list))
+	for i, a := range list {
+		absences[i] = &Absence{a, t.Member}
+	}
+	return absences, nil
+}
+
 // Founded returns when the company was founded, or nil.
 func (c Company) Founded(ctx context.Context) (*kg.PartialDate, error) {
 	d, err := c.Member.Founded(ctx)
@@ -224,6 +238,27 @@ type Identifier struct {
 
 // Citations returns where the identifier stands.
 func (i Identifier) Citations() []*Citation { return citations(i.of.Cited(i.Identifier.Citations)) }
+
+// Absence is a known unknown.
+type Absence struct {
+	kg.Absence
+	of *kg.Member
+}
+
+// Reason returns the code of the register, or nil.
+func (a Absence) Reason() *string { return optional(a.Absence.Reason) }
+
+// Text returns what the source says further, or nil.
+func (a Absence) Text() *string { return optional(a.Absence.Text) }
+
+// Start returns since when it is so, or nil.
+func (a Absence) Start() *kg.PartialDate { return known(a.Absence.Start) }
+
+// End returns the first day on which it was so no longer, or nil.
+func (a Absence) End() *kg.PartialDate { return known(a.Absence.End) }
+
+// Citations returns everyone who says so.
+func (a Absence) Citations() []*Citation { return citations(a.of.Cited(a.Absence.Citations)) }
 
 // known returns a pointer to the date, or nil where it is not known.
 func known(d kg.PartialDate) *kg.PartialDate {

@@ -186,6 +186,14 @@ func UnmarshalConflictKind(v any) (kg.ConflictKind, error) {
 	return unmarshalEnum(v, kg.ParseConflictKind)
 }
 
+// MarshalAbsenceKind writes the name of a kind of absence.
+func MarshalAbsenceKind(k kg.AbsenceKind) graphql.Marshaler { return marshalEnum(k) }
+
+// UnmarshalAbsenceKind reads the name of a kind of absence.
+func UnmarshalAbsenceKind(v any) (kg.AbsenceKind, error) {
+	return unmarshalEnum(v, kg.ParseAbsenceKind)
+}
+
 // MarshalGroupBy writes the name of a grouping.
 func MarshalGroupBy(g kg.GroupBy) graphql.Marshaler { return marshalEnum(g) }
 

@@ -75,6 +75,17 @@ type (
 		Citation     *CitationInput
 		Note         *string
 	}
+	// AbsenceInput is what a source says is not there or not told.
+	AbsenceInput struct {
+		Entity       kg.ID
+		Relation     kg.RelationType
+		Direction    kg.Direction
+		Kind         kg.AbsenceKind
+		Reason, Text *string
+		Start, End   *DateText
+		Citation     *CitationInput
+		Note         *string
+	}
 	// SourceInput is a document or data set.
 	SourceInput struct {
 		ID                      kg.ID
@@ -244,6 +255,15 @@ func (d *Draft) Observation(path string, in *ObservationInput, units map[string]
 		f.Period = in.Period.period
 	}
 	d.Observations = append(d.Observations, d.claim(path, in.Citation, in.Note, f))
+}
+
+// Absence adds what is not there or not told.
+func (d *Draft) Absence(path string, in *AbsenceInput) {
+	d.items++
+	d.claim(path, in.Citation, in.Note, &kg.AbsenceStatement{
+		Entity: in.Entity, Relation: in.Relation, Direction: in.Direction, Kind: in.Kind, Reason: or(in.Reason, ""), Text: or(in.Text, ""),
+		Start: d.date(path+".start", in.Start), End: d.date(path+".end", in.End),
+	})
 }
 
 func attributesIn(inputs []*AttributeInput) []kg.Attribute {

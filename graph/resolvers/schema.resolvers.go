@@ -201,6 +201,7 @@ func (r *mutationResolver) Write(ctx context.Context, input generated.WriteInput
 	model.Each("input.entities", input.Entities, d.Entity)
 	model.Each("input.relations", input.Relations, d.Relation)
 	model.Each("input.observations", input.Observations, func(path string, in *model.ObservationInput) { d.Observation(path, in, units) })
+	model.Each("input.absences", input.Absences, d.Absence)
 	model.Each("input.retractions", input.Retractions, d.Retraction)
 	report, applied, err := r.apply(ctx, d)
 	if err != nil {

@@ -13,7 +13,7 @@ import (
 
 // The words of the vocabularies, as drafts write them.
 var (
-	relationTypes = words(kg.Owns, kg.RelatedTo)
+	relationTypes = words(kg.Owns, kg.Controls)
 	entityKinds   = words(kg.KindCompany, kg.KindConcept)
 	nameKinds     = words(kg.NamePreferred, kg.NameFormer)
 	natures       = words(kg.Actual, kg.Superseded)

@@ -104,7 +104,7 @@ func (c *Claim) Check() error { return c.Statement.check() }
 
 // Statement is what a claim says. It is one of *EntityStatement,
 // *NameStatement, *IdentifierStatement, *FiscalYearStatement,
-// *RelationStatement and *Figure.
+// *RelationStatement, *Figure and *AbsenceStatement.
 type Statement interface {
 	// Family is the key of the claims that are read together.
 	Family() string

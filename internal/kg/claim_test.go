@@ -61,6 +61,10 @@ func TestAClaimIsWhatItSaysAndWhereItStands(t *testing.T) {
 	figure("a figure of a scope", func(f *Figure) { f.Scope = "2014" })
 	figure("a figure that is a date", func(f *Figure) { f.Date = MustDate("2014") })
 	figure("a figure of a part", func(f *Figure) { f.Dimensions = []Attribute{{"country", "CN"}} })
+	add("an absence", &Claim{Statement: &AbsenceStatement{Entity: "a", Relation: Owns, Direction: In, Kind: AbsenceNone}, Source: "s", Locator: "line 1"})
+	add("an absence at the other end", &Claim{Statement: &AbsenceStatement{Entity: "a", Relation: Owns, Direction: Out, Kind: AbsenceNone}, Source: "s", Locator: "line 1"})
+	add("an absence for a reason", &Claim{Statement: &AbsenceStatement{Entity: "a", Relation: Owns, Direction: In, Kind: AbsenceNone, Reason: "x"}, Source: "s", Locator: "line 1"})
+	add("an absence in words", &Claim{Statement: &AbsenceStatement{Entity: "a", Relation: Owns, Direction: In, Kind: AbsenceNone, Text: "x"}, Source: "s", Locator: "line 1"})
 	add("in another source", &Claim{Statement: &EntityStatement{"a", KindCompany}, Source: "t", Locator: "line 1"})
 	add("at another place", &Claim{Statement: &EntityStatement{"a", KindCompany}, Source: "s", Locator: "line 2"})
 	add("quoting someone", &Claim{Statement: &EntityStatement{"a", KindCompany}, Source: "s", Locator: "line 1", AttributedTo: "b"})
@@ -94,7 +98,7 @@ func TestFamilies(t *testing.T) {
 	families := [][]Statement{
 		{
 			&EntityStatement{"a", KindCompany}, &NameStatement{Entity: "a", Text: "A"}, &IdentifierStatement{"a", "lei", "1"},
-			&FiscalYearStatement{"a", MustDate("--03-31")},
+			&FiscalYearStatement{"a", MustDate("--03-31")}, &AbsenceStatement{Entity: "a", Relation: Owns, Direction: In, Kind: AbsenceNone},
 		},
 		{&EntityStatement{"ab", KindCompany}},
 		{&RelationStatement{Type: Owns, From: "a", To: "b"}, &RelationStatement{Type: Owns, From: "a", To: "b", Start: MustDate("2014"), Text: "again"}},
@@ -161,9 +165,20 @@ func TestStatementsThatCannotBeRight(t *testing.T) {
 		{&FiscalYearStatement{"a", MustDate("--03-31")}, ""},
 		{&FiscalYearStatement{"a", MustDate("2014-03-31")}, `such as --03-31, not "2014-03-31"`},
 		{&FiscalYearStatement{"a", PartialDate{}}, `such as --03-31, not ""`},
+		{&AbsenceStatement{Entity: "a", Relation: Controls, Direction: In, Kind: AbsenceNone, Reason: "NATURAL_PERSONS"}, ""},
+		{&AbsenceStatement{Entity: "a", Direction: In, Kind: AbsenceNone}, "an absence at a needs the type of the relation"},
+		{&AbsenceStatement{Entity: "a", Relation: Owns, Direction: Both, Kind: AbsenceNone}, "the end at which it stands, OUT or IN"},
+		{&AbsenceStatement{Entity: "a", Relation: Owns, Direction: In}, "is UNKNOWN, NONE or WITHHELD"},
+		{&AbsenceStatement{Entity: "a", Relation: Owns, Direction: In, Kind: AbsenceNone, Reason: long}, "longer than 2000 bytes"},
+		{&AbsenceStatement{Entity: "a", Relation: Owns, Direction: In, Kind: AbsenceNone, Text: long}, "longer than 2000 bytes"},
+		{&AbsenceStatement{Entity: "a", Relation: Owns, Direction: In, Kind: AbsenceNone, Text: "a\x00"}, "control character"},
+		{&AbsenceStatement{Entity: "a", Relation: Owns, Direction: In, Kind: AbsenceNone, Start: MustDate("--03-31")}, "a day of every year"},
+		{&AbsenceStatement{Entity: "a", Relation: Owns, Direction: In, Kind: AbsenceNone, End: MustDate("--03-31")}, "a day of every year"},
+		{&AbsenceStatement{Entity: "a", Relation: Owns, Direction: In, Kind: AbsenceNone, Start: MustDate("2015"), End: MustDate("2014")}, "ends (2014) before it begins (2015)"},
+		{with(func(s *RelationStatement) { s.Type, s.Stake = Controls, &share }), "CONTROLS cannot carry a stake"},
 		{&owns, ""},
 		{with(func(s *RelationStatement) { s.Type = 0 }), "a relation between a and b has no type"},
-		{with(func(s *RelationStatement) { s.Type = RelatedTo + 1 }), "has no type"},
+		{with(func(s *RelationStatement) { s.Type = Controls + 1 }), "has no type"},
 		{with(func(s *RelationStatement) { s.Type = RelatedTo }), "RELATED_TO from a to b needs a label"},
 		{with(func(s *RelationStatement) { s.Type, s.Text = RelatedTo, "admires" }), ""},
 		{with(func(s *RelationStatement) { s.Start = MustDate("--03-31") }), "OWNS from a to b: a day of every year cannot be its date"},
@@ -212,6 +227,7 @@ func TestWhatStatementsSpeakOf(t *testing.T) {
 		{&NameStatement{Entity: "a"}, []ID{"a"}},
 		{&IdentifierStatement{Entity: "a"}, []ID{"a"}},
 		{&FiscalYearStatement{Entity: "a"}, []ID{"a"}},
+		{&AbsenceStatement{Entity: "a"}, []ID{"a"}},
 		{&RelationStatement{From: "a", To: "b"}, []ID{"a", "b"}},
 		{&Figure{Subject: "a"}, []ID{"a"}},
 	} {

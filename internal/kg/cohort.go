@@ -116,6 +116,8 @@ type RelationFilter struct {
 	When      When
 	// MinStake is in percent; relations without a share pass only if it is 0.
 	MinStake float64
+	// Direct leaves out summaries of chains (Relation.Indirect).
+	Direct bool
 	// Kinds are those of the other end.
 	Kinds []EntityKind
 }
@@ -201,8 +203,8 @@ func (m *Member) Founded(ctx context.Context) (PartialDate, error) {
 	return dates[m.ID], err
 }
 
-// Cited makes citations of the entity, of its names or of its identifiers ready
-// to load their sources.
+// Cited makes citations of the entity, of its names, identifiers or absences
+// ready to load their sources.
 func (m *Member) Cited(citations []Citation) []*Cited {
 	c := m.cohort
 	c.citing.Do(func() {
@@ -214,6 +216,9 @@ func (m *Member) Cited(citations []Citation) []*Cited {
 			}
 			for _, i := range e.Identifiers {
 				all = append(all, i.Citations)
+			}
+			for _, a := range e.Absences {
+				all = append(all, a.Citations)
 			}
 		}
 		c.sources = c.view.newSourceSet(all...)

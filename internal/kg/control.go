@@ -28,13 +28,17 @@ import (
 // is certain: of an interval the lower end counts, and one that is open counts
 // for more than its number, so that "more than 50 %" is control.
 //
+// Control that sources state without a share (CONTROLS: consolidation in the
+// accounts, a majority of the votes) is control at any threshold, and what is
+// controlled so votes as its controller wishes like everything else. Of the
+// shares in between nothing follows from it.
+//
 // # The ultimate parent
 //
-// The ultimate parent of a company is the one entity that controls it with more
-// than 50 % and is not known to be controlled by anybody. There is none where no
+// The ultimate parent of a company is the one entity that controls it, where
+// shares decide with more than 50 %, and is not known to be controlled by anybody. There is none where no
 // one is known to control the company, where control runs in a circle, and where
-// sources give several entities a majority, which happens only if they claim more
-// than 100 %.
+// sources let several entities control it, as where they claim more than 100 %.
 
 // majority is the threshold of the ultimate parent.
 const majority = 50
@@ -59,7 +63,20 @@ func (g *stakes) controlled(by int32, threshold float64) map[int32]bool {
 	}
 	votes := make(map[int32]tally)
 	var controlled map[int32]bool
-	for queue := []int32{by}; len(queue) > 0; queue = queue[1:] {
+	queue := []int32{by}
+	take := func(n int32) {
+		if controlled == nil {
+			controlled = make(map[int32]bool)
+		}
+		controlled[n] = true
+		queue = append(queue, n)
+	}
+	for ; len(queue) > 0; queue = queue[1:] {
+		for _, to := range g.rules[queue[0]] {
+			if to != by && !controlled[to] {
+				take(to)
+			}
+		}
 		for _, at := range g.out[queue[0]] {
 			h := &g.holdings[at]
 			if h.to == by || controlled[h.to] {
@@ -69,11 +86,7 @@ func (g *stakes) controlled(by int32, threshold float64) map[int32]bool {
 			t.votes, t.more = t.votes+h.share.Min, t.more || h.share.MinOpen
 			votes[h.to] = t
 			if t.votes > threshold+1/perPercent || t.more && t.votes > threshold-1/perPercent {
-				if controlled == nil {
-					controlled = make(map[int32]bool)
-				}
-				controlled[h.to] = true
-				queue = append(queue, h.to)
+				take(h.to)
 			}
 		}
 	}
@@ -105,7 +118,7 @@ type Parentage struct {
 // The walk goes up over everybody who holds anything, one call of the store a
 // level; past the budget it is an ErrTooComplex.
 func (v *View) UltimateParent(ctx context.Context, of ID, asOf *Day) (*Parentage, error) {
-	q, err := HoldingOptions{AsOf: asOf}.query(v, In)
+	q, err := controlQuery(v, asOf)
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +133,7 @@ func (v *View) UltimateParent(ctx context.Context, of ID, asOf *Day) (*Parentage
 // of its cohort at once.
 func (m *Member) UltimateParent(ctx context.Context, asOf *Day) (*Parentage, error) {
 	c := m.cohort
-	q, err := HoldingOptions{AsOf: asOf}.query(c.view, In)
+	q, err := controlQuery(c.view, asOf)
 	if err != nil {
 		return nil, err
 	}
@@ -133,12 +146,19 @@ func (m *Member) UltimateParent(ctx context.Context, asOf *Day) (*Parentage, err
 	return found[m.index], nil
 }
 
+// controlQuery asks for what control rests on, from the owned to the owners.
+func controlQuery(v *View, asOf *Day) (RelationQuery, error) {
+	q, err := HoldingOptions{AsOf: asOf}.query(v, In)
+	q.Types = []RelationType{Owns, Controls}
+	return q, err
+}
+
 func (v *View) parentages(ctx context.Context, ids []ID, q RelationQuery) ([]*Parentage, error) {
 	found, g, err := v.ancestries(ctx, ids, q)
 	if err != nil {
 		return nil, err
 	}
-	var named []ID
+	named := slices.Clone(ids)
 	for _, a := range found {
 		for _, n := range slices.Concat(a.chain, a.candidates) {
 			named = append(named, g.ids[n])
@@ -170,9 +190,26 @@ func (v *View) parentages(ctx context.Context, ids []ID, q RelationQuery) ([]*Pa
 			}
 			return string(g.ids[n])
 		})
+		if m := c.members[ids[i]]; m != nil && len(a.owners)+len(a.controllers) == 0 {
+			p.Reason += unnamed(m.AbsencesAsOf(q.When.AsOf))
+		}
 		parentages[i] = p
 	}
 	return parentages, nil
+}
+
+// unnamed says what sources tell about owners whom they do not name.
+func unnamed(absences []Absence) string {
+	var told []string
+	for _, a := range absences {
+		if text := cmp.Or(a.Reason, a.Text, a.Kind.String()); a.Direction == In && (a.Relation == Owns || a.Relation == Controls) && !slices.Contains(told, text) {
+			told = append(told, text)
+		}
+	}
+	if len(told) == 0 {
+		return ""
+	}
+	return ", and sources say why: " + strings.Join(told, ", ")
 }
 
 // ancestries reads everybody who owns any of the entities, and works out who
@@ -233,8 +270,11 @@ func (c *controllers) ancestry(ctx context.Context, of int32) (*ancestry, error)
 		if err := context.Cause(ctx); err != nil {
 			return nil, err
 		}
+		above := slices.Clone(g.ruledBy[queue[0]])
 		for _, at := range g.in[queue[0]] {
-			from := g.holdings[at].from
+			above = append(above, g.holdings[at].from)
+		}
+		for _, from := range above {
 			if seen[from] {
 				continue
 			}
@@ -297,7 +337,7 @@ func (a *ancestry) reason(g *stakes, name func(int32) string) string {
 		return strings.Join(texts, ", ")
 	}
 	switch {
-	case len(a.owners) == 0:
+	case len(a.owners)+len(a.controllers) == 0:
 		return "no owner is recorded"
 	case len(a.controllers) == 0:
 		var told []string
@@ -311,7 +351,7 @@ func (a *ancestry) reason(g *stakes, name func(int32) string) string {
 	case len(a.heads) == 0:
 		return "control runs in a circle: " + names(a.candidates)
 	case len(a.heads) > 1:
-		return "several hold more than 50 % by what the sources claim: " + names(a.candidates)
+		return "several control it by what the sources claim: " + names(a.candidates)
 	case len(a.candidates) > 0:
 		return "may be controlled in turn by: " + names(a.candidates)
 	}

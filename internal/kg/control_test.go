@@ -56,6 +56,45 @@ func TestControl(t *testing.T) {
 	}
 }
 
+// Control that sources state needs no share, carries on through what is held, and
+// gives no part of anything.
+func TestControlWithoutAShare(t *testing.T) {
+	m := holders("b c 60", "p c 10", "q d 40")
+	add := func(from, to kg.ID, attributes ...kg.Attribute) {
+		m.relations = append(m.relations, &kg.Relation{
+			ID: kg.ID("c-" + from + to), Type: kg.Controls, From: from, To: to, FromKind: kg.KindCompany, ToKind: kg.KindCompany,
+			Text: "accounting consolidation", Attributes: attributes,
+		})
+	}
+	add("p", "b")
+	add("q", "p", kg.Attribute{Key: kg.AttributeDeclared, Value: kg.DeclaredUltimate})
+	v := enter(t, m.store(t), kg.Budget{})
+	for _, c := range []struct {
+		owner, owned kg.ID
+		controls     bool
+		effective    string
+	}{
+		{"p", "b", true, "0 %"},
+		{"p", "c", true, "10 %"},
+		{"q", "p", false, "0 %"},
+		{"q", "c", false, "0 %"},
+	} {
+		r := ownership(t, v, c.owner, c.owned, 99, nil)
+		if r.Controls != c.controls && c.owned != "c" || r.Effective.String() != c.effective {
+			t.Errorf("%s in %s: controls %v, effective %s", c.owner, c.owned, r.Controls, r.Effective)
+		}
+		if got, err := v.Controls(t.Context(), c.owner, c.owned, 50, nil); err != nil || got != c.controls {
+			t.Errorf("%s controls %s: %v, %v", c.owner, c.owned, got, err)
+		}
+	}
+	for of, want := range map[kg.ID]string{"c": "p by c b p", "b": "p by b p", "p": "nobody: no owner is recorded"} {
+		got, err := v.UltimateParent(t.Context(), of, nil)
+		if err != nil || parentage(got) != want {
+			t.Errorf("of %s: got %s, %v, want %s", of, parentage(got), err, want)
+		}
+	}
+}
+
 // parentage writes a parentage in one line.
 func parentage(p *kg.Parentage) string {
 	ids := func(members []*kg.Member) string {
@@ -110,7 +149,7 @@ func TestUltimateParent(t *testing.T) {
 		"a circle":                     {[]string{"b a 60", "a b 60"}, "a", "nobody or b: control runs in a circle: b"},
 		"a circle above":               {[]string{"b a 60", "c b 60", "b c 60"}, "a", "nobody or b c: control runs in a circle: b, c"},
 		"a circle below":               {[]string{"b a 60", "c b 60", "a b 40"}, "a", "c by a b c"},
-		"two majorities":               {[]string{"b a 60", "c a 70"}, "a", "nobody or b c: several hold more than 50 % by what the sources claim: b, c"},
+		"two majorities":               {[]string{"b a 60", "c a 70"}, "a", "nobody or b c: several control it by what the sources claim: b, c"},
 		"two majorities with one head": {[]string{"b a 60", "c a 70", "d b 100", "d c 100"}, "a", "d by a b c d"},
 		"a contradiction":              {[]string{"b a 60", "b a 40"}, "a", "nobody or b: no owner is known to hold more than 50 %: b [40,60] %"},
 		"one that has sold":            {[]string{"b a 60 2010 2020", "c a 60 2020"}, "a", "c by a c"},
@@ -131,10 +170,13 @@ func TestUltimateParent(t *testing.T) {
 // parentageOf works out a parentage but for the texts, from who controls whom.
 func (m *maze) parentageOf(b book, of kg.ID) string {
 	controls := func(a, c kg.ID) bool { return b.controls(a, 50)[c] }
+	owned := false
+	for pair := range b.rules {
+		owned = owned || pair[1] == of && pair[0] != of
+	}
 	ids := m.ids()
 	slices.Sort(ids)
-	owned := false
-	for pair, s := range b {
+	for pair, s := range b.held {
 		owned = owned || pair[1] == of && pair[0] != of && s.Max > 0
 	}
 	var above, heads []kg.ID

@@ -31,9 +31,12 @@ func dealShare(deal *Relation) Share {
 // deriveHoldings works out who owns one company when: from the deals in which it
 // was bought, the holdings that sources state, and the mergers that ended it.
 // The relations are as their claims give them; holdings is returned with starts
-// and ends filled in, followed by the holdings that no source states.
+// and ends filled in, followed by the holdings that no source states. Summaries of
+// chains neither open nor close anything, and stay as they are.
 func deriveHoldings(deals, holdings, mergers []*Relation) []*Relation {
 	byPlace := func(a, b *Relation) int { return a.Place().Compare(b.Place()) }
+	summaries := slices.DeleteFunc(slices.Clone(holdings), func(h *Relation) bool { return !h.Indirect() })
+	holdings = slices.DeleteFunc(slices.Clone(holdings), (*Relation).Indirect)
 	deals, holdings = slices.SortedFunc(slices.Values(deals), byPlace), slices.SortedFunc(slices.Values(holdings), byPlace)
 	mergers = slices.SortedFunc(slices.Values(mergers), byPlace)
 	for _, deal := range deals {
@@ -49,7 +52,7 @@ func deriveHoldings(deals, holdings, mergers []*Relation) []*Relation {
 			h.End = h.Start
 		}
 	}
-	return holdings
+	return append(holdings, summaries...)
 }
 
 // open lets a deal open the holding that it speaks of. If there is none it

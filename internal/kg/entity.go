@@ -102,6 +102,9 @@ type Entity struct {
 	// FiscalYearEnd is the yearly date on which its business year ends, or
 	// the zero date.
 	FiscalYearEnd PartialDate
+	// Absences are what sources say is not there or not told, by relation,
+	// direction and start.
+	Absences []Absence
 	// Citations say where the entity is named.
 	Citations []Citation
 }

@@ -314,6 +314,8 @@ func (c *Claim) Summary() string {
 		return s.summary()
 	case *Figure:
 		return s.summary()
+	case *AbsenceStatement:
+		return s.summary()
 	}
 	return ""
 }

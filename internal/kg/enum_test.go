@@ -18,9 +18,9 @@ func TestEnumerations(t *testing.T) {
 		"RelationType": {
 			func(i uint8) string { return RelationType(i).String() },
 			func(s string) (uint8, error) { x, err := ParseRelationType(s); return uint8(x), err },
-			"relation type", uint8(Owns), uint8(RelatedTo),
+			"relation type", uint8(Owns), uint8(Controls),
 			"OWNS ACQUIRED INVESTED_IN AFFILIATE_OF PARTNERS_WITH CUSTOMER_OF SUPPLIES COMPETES_WITH OFFERS PART_OF HOLDS_ROLE FOUNDED MERGED_INTO " +
-				"SPUN_OFF_FROM SUCCEEDED OPERATES_IN HEADQUARTERED_IN LISTED_ON RELATED_TO",
+				"SPUN_OFF_FROM SUCCEEDED OPERATES_IN HEADQUARTERED_IN LISTED_ON RELATED_TO CONTROLS",
 		},
 		"EntityKind": {
 			func(i uint8) string { return EntityKind(i).String() },
@@ -37,6 +37,11 @@ func TestEnumerations(t *testing.T) {
 			func(i uint8) string { return ConflictKind(i).String() },
 			func(s string) (uint8, error) { x, err := ParseConflictKind(s); return uint8(x), err },
 			"kind of conflict", uint8(Contradiction), uint8(UnitConflict), "CONTRADICTION APPARENT DERIVED UNIT",
+		},
+		"AbsenceKind": {
+			func(i uint8) string { return AbsenceKind(i).String() },
+			func(s string) (uint8, error) { x, err := ParseAbsenceKind(s); return uint8(x), err },
+			"kind of absence", uint8(AbsenceUnknown), uint8(AbsenceWithheld), "UNKNOWN NONE WITHHELD",
 		},
 		"Direction": {
 			func(i uint8) string { return Direction(i).String() },
@@ -108,7 +113,7 @@ func TestListsOfValuesAreWhole(t *testing.T) {
 			t.Errorf("record kind %d is %s", i, x)
 		}
 	}
-	if n := len(RelationTypes()) + len(EntityKinds()) + len(RecordKinds()); n != 19+9+9 {
+	if n := len(RelationTypes()) + len(EntityKinds()) + len(RecordKinds()); n != 20+9+9 {
 		t.Errorf("%d values in all", n)
 	}
 }

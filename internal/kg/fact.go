@@ -67,6 +67,7 @@ func entityFact(id ID, claims []*Claim) *Entity {
 	type identified struct{ scheme, value string }
 	identifiers := make(map[identified]*Identifier)
 	identifierClaims := make(map[identified][]*Claim)
+	var absent []*Claim
 	var existence []*Claim
 	var order []named
 	for _, c := range claims {
@@ -97,6 +98,8 @@ func entityFact(id ID, claims []*Claim) *Entity {
 			if e.FiscalYearEnd.IsZero() {
 				e.FiscalYearEnd = s.End
 			}
+		case *AbsenceStatement:
+			absent = append(absent, c)
 		}
 	}
 	if e.Kind == 0 {
@@ -131,7 +134,27 @@ func entityFact(id ID, claims []*Claim) *Entity {
 	slices.SortFunc(e.Identifiers, func(a, b Identifier) int {
 		return cmp.Or(strings.Compare(a.Scheme, b.Scheme), strings.Compare(a.Value, b.Value))
 	})
+	e.Absences = absenceFacts(absent)
 	return e
+}
+
+// absenceFacts joins the claims that say the same of an absence.
+func absenceFacts(claims []*Claim) []Absence {
+	var facts []Absence
+	same := func(a, b *Claim) int {
+		return compareAbsences(a.Statement.(*AbsenceStatement).fact(), b.Statement.(*AbsenceStatement).fact())
+	}
+	slices.SortStableFunc(claims, same)
+	for len(claims) > 0 {
+		n := 1
+		for n < len(claims) && same(claims[0], claims[n]) == 0 {
+			n++
+		}
+		f := claims[0].Statement.(*AbsenceStatement).fact()
+		f.Citations = citations(claims[:n])
+		facts, claims = append(facts, f), claims[n:]
+	}
+	return facts
 }
 
 // observationFact works out one figure from the claims that state it. It
@@ -161,8 +184,8 @@ func observationFact(claims []*Claim) *Observation {
 //
 // Claims are taken most precise first, and each joins the first group with
 // which it agrees in every respect: dates that meet, shares that meet, sums
-// that differ by no more than half a percent, and for roles and free relations
-// the same words. Ties fall by content, so the order of recording plays no part.
+// that differ by no more than half a percent, what is declared as a summary or is
+// not, and for roles, free relations and control the same words. Ties fall by content, so the order of recording plays no part.
 func relationFacts(claims []*Claim, kinds map[ID]EntityKind, before []*Relation) (facts []relationFact, redirects []*Redirect) {
 	claims = slices.SortedFunc(slices.Values(claims), func(a, b *Claim) int {
 		x, y := a.Statement.(*RelationStatement), b.Statement.(*RelationStatement)
@@ -245,7 +268,9 @@ func (g *relationGroup) agrees(s *RelationStatement) bool {
 		return false
 	case slices.ContainsFunc(g.claims, func(c *Claim) bool { return sumsDiffer(s.Money, c.Statement.(*RelationStatement).Money) }):
 		return false
-	case (s.Type == HoldsRole || s.Type == RelatedTo) && s.Text != "" && t.Text != "" && FoldName(s.Text) != FoldName(t.Text):
+	case declared(s.Attributes) != declared(t.Attributes):
+		return false
+	case (s.Type == HoldsRole || s.Type == RelatedTo || s.Type == Controls) && s.Text != "" && t.Text != "" && FoldName(s.Text) != FoldName(t.Text):
 		return false
 	}
 	return true

@@ -51,12 +51,18 @@ func NewGraph(store Store, o Options) *Graph {
 
 // Check returns what Apply would refuse about the write, and writes nothing.
 func (g *Graph) Check(ctx context.Context, w Write) error {
+	g.writing.Lock()
+	defer g.writing.Unlock()
 	snap, err := g.store.Snapshot(ctx)
 	if err != nil {
 		return err
 	}
 	defer snap.Close()
-	return newApplication(snap, w, g.now().UTC()).prepare(ctx)
+	a, err := g.application(ctx, snap, w)
+	if err != nil {
+		return err
+	}
+	return a.prepare(ctx)
 }
 
 // Apply records a write: all of it or nothing, and returns once it would survive
@@ -96,17 +102,16 @@ func (g *Graph) stage(ctx context.Context, w Write) (Applied, func(context.Conte
 		return Applied{}, nil, err
 	}
 	defer snap.Close()
-	at, err := g.clock(ctx, snap.Revision())
+	a, err := g.application(ctx, snap, w)
 	if err != nil {
 		return Applied{}, nil, err
 	}
-	a := newApplication(snap, w, at)
 	if err := a.prepare(ctx); err != nil {
 		return Applied{}, nil, err
 	}
 	if a.applied.Replayed {
 		// What it repeats may not be durable yet.
-		_, wait, err := g.hand(ctx, &Batch{At: at})
+		_, wait, err := g.hand(ctx, &Batch{At: a.at})
 		return a.applied, wait, err
 	}
 	if err := a.materialise(ctx); err != nil {
@@ -117,7 +122,9 @@ func (g *Graph) stage(ctx context.Context, w Write) (Applied, func(context.Conte
 		return Applied{}, nil, err
 	}
 	a.applied.Revision = revision
-	g.last = at
+	if revision > snap.Revision() {
+		g.last = a.at
+	}
 	return a.applied, wait, nil
 }
 
@@ -172,6 +179,26 @@ func (g *Graph) taken(ctx context.Context, revision Revision) ([]ID, error) {
 	return taken, nil
 }
 
+// application begins a write: under the moment that it brings along, if any.
+func (g *Graph) application(ctx context.Context, snap Snapshot, w Write) (*application, error) {
+	at, err := g.clock(ctx, snap.Revision())
+	if err != nil || w.At.IsZero() {
+		return newApplication(snap, w, at), err
+	}
+	given := w.At.UTC().Truncate(time.Millisecond)
+	switch {
+	case given.After(at):
+		return nil, Invalidf("at", "%s lies in the future; a write is recorded under a moment that has come", given.Format(time.RFC3339Nano))
+	case given.Before(g.last):
+		// To say again what is known changes no past.
+		a := newApplication(snap, w, g.last)
+		a.late = Invalidf("at", "the graph has changed at %s, after %s, and what was known by a moment never changes; record the write under a later moment, or under now",
+			g.last.Format(time.RFC3339Nano), given.Format(time.RFC3339Nano))
+		return a, nil
+	}
+	return newApplication(snap, w, given), nil
+}
+
 // clock returns when a write is made: now, but never before the write before.
 // Where the machine's clock has been set back, time stands still in the graph
 // until it has caught up, so that moments and revisions keep one order.
@@ -211,6 +238,9 @@ type application struct {
 	write    Write
 	at       time.Time
 	revision Revision
+	// late is why nothing may be recorded under the moment of the write, nil
+	// where something may.
+	late error
 
 	known   map[ID]Record // what the store holds of all that is mentioned
 	fresh   []*Claim      // claims that do not stand yet
@@ -338,7 +368,20 @@ func (a *application) prepare(ctx context.Context) error {
 	if err := a.checkMergers(ctx, at, claims, bad); err != nil {
 		return err
 	}
-	return bad.orNil()
+	if err := bad.orNil(); err != nil {
+		return err
+	}
+	if a.late != nil && a.recordsAnything() {
+		return a.late
+	}
+	return nil
+}
+
+// recordsAnything reports that the write changes what was known: a metric or a
+// conflict that a person notes has no past.
+func (a *application) recordsAnything() bool {
+	described := slices.ContainsFunc(a.write.Sources, func(s *Source) bool { return a.puts[s.ID] != nil })
+	return described || len(a.fresh)+len(a.retracted) > 0
 }
 
 // present shows the receipt: it is kept if the write is the first under its key.
@@ -519,6 +562,8 @@ func mentionedAs(s Statement, i int) string {
 		return [...]string{"from", "to"}[i]
 	case *Figure:
 		return "subject"
+	case *AbsenceStatement:
+		return "entity"
 	}
 	return "id"
 }

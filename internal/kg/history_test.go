@@ -92,6 +92,10 @@ func (c *chronicle) write(first bool) kg.Write {
 			say(&kg.NameStatement{Entity: of, Text: c.name(), Lang: oneOf(c, "", "en"), Kind: kg.NameKind(1 + c.IntN(4))})
 		case 1:
 			say(&kg.IdentifierStatement{Entity: of, Scheme: oneOf(c, "lei", "LEI"), Value: oneOf(c, "1", "2", " 1")})
+			say(&kg.AbsenceStatement{
+				Entity: of, Relation: oneOf(c, kg.Owns, kg.Controls), Direction: kg.In, Kind: oneOf(c, kg.AbsenceNone, kg.AbsenceUnknown),
+				Reason: oneOf(c, "", "NATURAL_PERSONS"), Start: oneOf(c, kg.PartialDate{}, kg.MustDate("2014"), kg.MustDate("2015")),
+			})
 			say(&kg.FiscalYearStatement{Entity: of, End: kg.MustDate(oneOf(c, "--03-31", "--12-31"))})
 		case 2, 3, 4:
 			say(c.figure(of))
@@ -155,7 +159,7 @@ func (c *chronicle) date() kg.PartialDate {
 func (c *chronicle) relation() *kg.RelationStatement {
 	near := c.entities[:min(4, len(c.entities))]
 	s := &kg.RelationStatement{
-		Type: oneOf(c, kg.Owns, kg.Owns, kg.Acquired, kg.Acquired, kg.MergedInto, kg.PartnersWith, kg.CompetesWith, kg.HoldsRole, kg.Supplies, kg.RelatedTo),
+		Type: oneOf(c, kg.Owns, kg.Owns, kg.Acquired, kg.Acquired, kg.MergedInto, kg.PartnersWith, kg.CompetesWith, kg.HoldsRole, kg.Supplies, kg.RelatedTo, kg.Controls, kg.Controls),
 		From: oneOf(c, near...), To: oneOf(c, near...), Start: c.date(),
 	}
 	if c.chance(15) {
@@ -174,7 +178,10 @@ func (c *chronicle) relation() *kg.RelationStatement {
 	if s.Type == kg.Acquired && c.chance(40) {
 		s.Money = &kg.Money{Amount: oneOf(c, 100.0, 100.2, 300), Currency: "USD"}
 	}
-	if s.Type == kg.HoldsRole || s.Type == kg.RelatedTo {
+	if (s.Type == kg.Owns || s.Type == kg.Controls) && c.chance(25) {
+		s.Attributes = []kg.Attribute{{Key: kg.AttributeDeclared, Value: oneOf(c, kg.DeclaredIndirect, kg.DeclaredUltimate)}}
+	}
+	if s.Type == kg.HoldsRole || s.Type == kg.RelatedTo || s.Type == kg.Controls {
 		s.Text = oneOf(c, "Chair", "CHAIR", "Treasurer")
 	}
 	person := func(id kg.ID) bool { return c.kinds[id] == kg.KindPerson }
@@ -437,7 +444,7 @@ func (c *comparison) relationQuery() kg.RelationQuery {
 		MinStake: oneOf(c.c, 0.0, 0, 0, 50), Reverse: c.c.chance(50), Limit: c.c.IntN(2) * (1 + c.c.IntN(4)),
 	}
 	for range c.c.IntN(4) {
-		q.Types = append(q.Types, oneOf(c.c, kg.Owns, kg.Acquired, kg.MergedInto, kg.PartnersWith, kg.HoldsRole, kg.RelatedTo))
+		q.Types = append(q.Types, oneOf(c.c, kg.Owns, kg.Acquired, kg.MergedInto, kg.PartnersWith, kg.HoldsRole, kg.RelatedTo, kg.Controls))
 	}
 	if c.c.chance(30) {
 		q.Kinds = []kg.EntityKind{oneOf(c.c, kg.KindPerson, kg.KindCompany, kg.KindPlace)}

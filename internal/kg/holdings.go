@@ -37,7 +37,7 @@ func (o HoldingOptions) query(v *View, dir Direction) (RelationQuery, error) {
 			return RelationQuery{}, err
 		}
 	}
-	q := RelationQuery{Direction: dir, Types: []RelationType{Owns}, When: When{AsOf: day}, MinStake: o.MinStake}
+	q := RelationQuery{Direction: dir, Types: []RelationType{Owns}, When: When{AsOf: day}, MinStake: o.MinStake, Direct: true}
 	return q, checkChain(dir, o.MaxDepth)
 }
 
@@ -136,7 +136,7 @@ func (m *Member) DirectHoldings(ctx context.Context, dir Direction, o HoldingOpt
 	if err != nil {
 		return nil, err
 	}
-	f := RelationFilter{Types: q.Types, Direction: dir, When: q.When, MinStake: q.MinStake}
+	f := RelationFilter{Types: q.Types, Direction: dir, When: q.When, MinStake: q.MinStake, Direct: true}
 	pages, err := share(c, question("direct holdings", f, p), func() ([]*Page[*Holding], error) {
 		links, err := c.view.relationPages(ctx, c, f, p)
 		if err != nil {
@@ -213,7 +213,7 @@ func (v *View) acquisitionPages(ctx context.Context, roots []ID, dir Direction, 
 	if err := checkChain(dir, o.MaxDepth); err != nil {
 		return nil, err
 	}
-	w := v.newWeb("the chain of acquisitions", RelationQuery{Direction: dir, Types: []RelationType{Acquired}, When: o.When})
+	w := v.newWeb("the chain of acquisitions", RelationQuery{Direction: dir, Types: []RelationType{Acquired}, When: o.When, Direct: true})
 	return w.pages(ctx, roots, o.MaxDepth, p)
 }
 
@@ -580,7 +580,7 @@ func readStopCursor(argument, cursor string) (stop, error) {
 // deals, one entry for each of them in the order of their dates; MaxDepth is not
 // used.
 func (m *Member) DirectAcquisitions(ctx context.Context, dir Direction, o AcquisitionOptions, p PageArgs) (*Page[*Distant], error) {
-	page, err := m.Relations(ctx, RelationFilter{Types: []RelationType{Acquired}, Direction: dir, When: o.When}, p)
+	page, err := m.Relations(ctx, RelationFilter{Types: []RelationType{Acquired}, Direction: dir, When: o.When, Direct: true}, p)
 	if err != nil {
 		return nil, err
 	}

@@ -178,7 +178,7 @@ func TestAcquisitionsEqualBruteForce(t *testing.T) {
 			}
 			var deals []*kg.Relation
 			for _, r := range m.relations {
-				if r.Type == kg.Acquired && o.When.Admits(r.Type, r.Start, r.End) {
+				if r.Type == kg.Acquired && !r.Indirect() && o.When.Admits(r.Type, r.Start, r.End) {
 					deals = append(deals, r)
 				}
 			}

@@ -75,7 +75,7 @@ func (v *View) Neighborhood(ctx context.Context, of ID, o NeighborhoodOptions) (
 		return &Subgraph{}, nil
 	}
 	n := &neighborhood{
-		query: RelationQuery{Direction: Both, Types: o.Types, When: When{AsOf: asOf}},
+		query: RelationQuery{Direction: Both, Types: o.Types, When: When{AsOf: asOf}, Direct: true},
 		limit: limit,
 		in:    map[ID]bool{middle[0].ID: true}, relations: make(map[ID]*Relation), order: []ID{middle[0].ID},
 	}

@@ -54,7 +54,7 @@ func (m *maze) around(of kg.ID, depth, limit int, types []kg.RelationType, asOf 
 		offers := make(map[kg.ID][]*kg.Relation)
 		for _, id := range rim {
 			for _, r := range m.relations {
-				if r.From != id && r.To != id || len(types) > 0 && !slices.Contains(types, r.Type) || !(kg.When{AsOf: asOf}).Admits(r.Type, r.Start, r.End) {
+				if r.Indirect() || r.From != id && r.To != id || len(types) > 0 && !slices.Contains(types, r.Type) || !(kg.When{AsOf: asOf}).Admits(r.Type, r.Start, r.End) {
 					continue
 				}
 				if len(offers[id]) < limit {

@@ -50,7 +50,8 @@ import (
 //
 // Relations of type OWNS that their dates do not rule out on the day. Those
 // without a stake have [0,100]. An indirect interest that a source declares is a
-// summary of chains and never a relation of its own.
+// summary of chains and counts for nothing by itself. Control that is no share
+// (CONTROLS) is no ownership either.
 //
 // Several holdings of one owner in one company on one day are statements about
 // one holding; later stakes have closed earlier ones (derive.go). A share
@@ -169,7 +170,7 @@ func (v *View) look(ctx context.Context, owner, owned ID, threshold float64, asO
 	if ends[0] == ends[1] {
 		return Invalidf("owned", "owner and owned are the same entity, %s", ends[0])
 	}
-	q, err := HoldingOptions{AsOf: asOf}.query(v, In)
+	q, err := controlQuery(v, asOf)
 	if err != nil {
 		return err
 	}
@@ -193,6 +194,9 @@ type stakes struct {
 	index    map[ID]int32 // places in ids
 	holdings []holding
 	out, in  [][]int32 // holdings of and in the entity at the place
+	// rules are those whom the entity at the place controls by what sources
+	// say of it, whatever it holds; ruledBy those who control it.
+	rules, ruledBy [][]int32
 	// exact: every holding is one number. open: some end of some is open.
 	exact, open bool
 }
@@ -214,6 +218,7 @@ func newStakes(w *web) *stakes {
 			at = int32(len(g.ids))
 			g.ids, g.index[id] = append(g.ids, id), at
 			g.out, g.in = append(g.out, nil), append(g.in, nil)
+			g.rules, g.ruledBy = append(g.rules, nil), append(g.ruledBy, nil)
 		}
 		return at
 	}
@@ -223,6 +228,11 @@ func newStakes(w *web) *stakes {
 		stated := make(map[int32][]*Relation)
 		for _, r := range w.read[id] {
 			far := place(w.far(r))
+			if r.Type == Controls {
+				from, to := place(r.From), place(r.To)
+				g.rules[from], g.ruledBy[to] = append(g.rules[from], to), append(g.ruledBy[to], from)
+				continue
+			}
 			if stated[far] == nil {
 				fars = append(fars, far)
 			}

@@ -75,6 +75,12 @@ func randomHolders(m *maze) *maze {
 		if n.IntN(8) == 0 {
 			r.Type = kg.Acquired
 		}
+		if n.IntN(8) == 0 {
+			r.Type, r.Stake = kg.Controls, nil
+		}
+		if n.IntN(8) == 0 {
+			r.Attributes = []kg.Attribute{{Key: kg.AttributeDeclared, Value: kg.DeclaredIndirect}}
+		}
 		n.relations = append(n.relations, r)
 	}
 	slices.SortFunc(n.relations, byPlace)
@@ -99,21 +105,26 @@ func (m *maze) share(most int) *kg.Share {
 }
 
 // on returns the OWNS relations that count on the day, in order.
-func (m *maze) on(day *kg.Day) []*kg.Relation {
+func (m *maze) on(day *kg.Day) []*kg.Relation { return m.ofType(kg.Owns, day) }
+
+func (m *maze) ofType(t kg.RelationType, day *kg.Day) []*kg.Relation {
 	if day == nil {
 		day = new(kg.DayOf(mazeDay))
 	}
 	var on []*kg.Relation
 	for _, r := range m.relations {
-		if r.Type == kg.Owns && (kg.When{AsOf: day}).Admits(r.Type, r.Start, r.End) {
+		if r.Type == t && !r.Indirect() && (kg.When{AsOf: day}).Admits(r.Type, r.Start, r.End) {
 			on = append(on, r)
 		}
 	}
 	return on
 }
 
-// book is who holds how much of whom, the slow way.
-type book map[[2]kg.ID]kg.Share
+// book is who holds how much of whom, and who controls whom otherwise, the slow way.
+type book struct {
+	held  map[[2]kg.ID]kg.Share
+	rules map[[2]kg.ID]bool
+}
 
 func (m *maze) book(day *kg.Day) book {
 	stated := make(map[[2]kg.ID][]kg.Share)
@@ -121,9 +132,12 @@ func (m *maze) book(day *kg.Day) book {
 		pair := [2]kg.ID{r.From, r.To}
 		stated[pair] = append(stated[pair], *cmp.Or(r.Stake, &kg.UnknownShare))
 	}
-	b := make(book)
+	b := book{make(map[[2]kg.ID]kg.Share), make(map[[2]kg.ID]bool)}
+	for _, r := range m.ofType(kg.Controls, day) {
+		b.rules[[2]kg.ID{r.From, r.To}] = true
+	}
 	for pair, shares := range stated {
-		b[pair] = merged(shares)
+		b.held[pair] = merged(shares)
 	}
 	return b
 }
@@ -197,7 +211,7 @@ func (b book) effective(owner, owned kg.ID) kg.Share {
 		y := map[kg.ID]float64{owner: 1}
 		for range 300_000 {
 			next := map[kg.ID]float64{}
-			for pair, s := range b {
+			for pair, s := range b.held {
 				next[pair[1]] += y[pair[0]] * e.of(s) / 100
 			}
 			change := 0.0
@@ -214,12 +228,12 @@ func (b book) effective(owner, owned kg.ID) kg.Share {
 			}
 		}
 		open := make(map[kg.ID]bool)
-		for range len(b) + 1 {
-			for pair, s := range b {
+		for range len(b.held) + 1 {
+			for pair, s := range b.held {
 				from, to := pair[0], pair[1]
 				some := (y[from] > 0 || open[from]) && (e.of(s) > 0 || e.open(s))
 				flow := 0.0
-				for other, s := range b {
+				for other, s := range b.held {
 					if other[1] == to {
 						flow += y[other[0]] * e.of(s) / 100
 					}
@@ -242,7 +256,7 @@ func (b book) effective(owner, owned kg.ID) kg.Share {
 // unexplained is what no direct owner accounts for.
 func (b book) unexplained(of kg.ID) (lo, hi float64) {
 	lo, hi = 100, 100
-	for pair, s := range b {
+	for pair, s := range b.held {
 		if pair[1] == of {
 			lo, hi = lo-s.Max, hi-s.Min
 		}
@@ -264,7 +278,7 @@ func (b book) chains(owner, owned kg.ID) []string {
 			found = append(found, l)
 			return
 		}
-		for pair, s := range b {
+		for pair, s := range b.held {
 			if pair[0] == last && s.Max > 0 && !slices.Contains(l.ids, pair[1]) {
 				follow(line{append(slices.Clone(l.ids), pair[1]), l.share.Times(s)})
 			}
@@ -302,14 +316,19 @@ func (b book) controls(owner kg.ID, threshold float64) map[kg.ID]bool {
 	group := map[kg.ID]bool{owner: true}
 	for grown := true; grown; {
 		grown = false
-		for pair := range b {
+		for pair := range b.held {
 			votes, more := 0.0, false
-			for other, s := range b {
+			for other, s := range b.held {
 				if other[1] == pair[1] && group[other[0]] {
 					votes, more = votes+s.Min, more || s.MinOpen
 				}
 			}
 			if !group[pair[1]] && (votes > threshold || votes == threshold && more) {
+				group[pair[1]], grown = true, true
+			}
+		}
+		for pair := range b.rules {
+			if group[pair[0]] && !group[pair[1]] {
 				group[pair[1]], grown = true, true
 			}
 		}
@@ -383,8 +402,8 @@ func TestOwnershipEqualsBruteForce(t *testing.T) {
 // settle returns the holders with every holding at one number that its share allows.
 func (m *maze) settle(b book) *maze {
 	exact := &maze{Rand: m.Rand, entities: m.entities}
-	for i, pair := range slices.SortedFunc(maps.Keys(b), func(a, b [2]kg.ID) int { return slices.Compare(a[:], b[:]) }) {
-		s := b[pair]
+	for i, pair := range slices.SortedFunc(maps.Keys(b.held), func(a, b [2]kg.ID) int { return slices.Compare(a[:], b[:]) }) {
+		s := b.held[pair]
 		f := s.Min + m.Float64()*(s.Max-s.Min)
 		switch {
 		case m.IntN(3) == 0 && !s.MinOpen:
@@ -395,6 +414,12 @@ func (m *maze) settle(b book) *maze {
 		exact.relations = append(exact.relations, &kg.Relation{
 			ID: kg.ID(fmt.Sprintf("r%02d", i)), Type: kg.Owns, From: pair[0], To: pair[1],
 			FromKind: kg.KindCompany, ToKind: kg.KindCompany, Stake: new(kg.ExactShare(f)),
+		})
+	}
+	for pair := range b.rules {
+		exact.relations = append(exact.relations, &kg.Relation{
+			ID: kg.ID(fmt.Sprintf("c%s%s", pair[0], pair[1])), Type: kg.Controls, From: pair[0], To: pair[1],
+			FromKind: kg.KindCompany, ToKind: kg.KindCompany,
 		})
 	}
 	return exact
@@ -427,7 +452,7 @@ func TestEveryChoiceOfStakesLiesInTheInterval(t *testing.T) {
 func TestOwnershipGrowsWithStakes(t *testing.T) {
 	mazes(t, func(t *testing.T, m *maze) {
 		m = randomHolders(m)
-		less := m.settle(m.book(nil))
+		less := m.settle(book{held: m.book(nil).held})
 		if len(less.relations) == 0 {
 			return
 		}
@@ -461,7 +486,7 @@ func TestOwnershipGrowsWithStakes(t *testing.T) {
 func TestOutsideOwnersShareTheWhole(t *testing.T) {
 	mazes(t, func(t *testing.T, m *maze) {
 		m = randomHolders(m)
-		m = m.settle(m.book(nil))
+		m = m.settle(book{held: m.book(nil).held})
 		held := make(map[kg.ID]float64)
 		for _, r := range m.relations {
 			held[r.To] += r.Stake.Min

@@ -70,7 +70,7 @@ func (v *View) Paths(ctx context.Context, from, to ID, o PathOptions) ([]*Walk, 
 	if ends[0].ID == ends[1].ID {
 		return nil, errSameEnds
 	}
-	query := RelationQuery{Direction: Both, Types: o.Types, When: When{AsOf: asOf}}
+	query := RelationQuery{Direction: Both, Types: o.Types, When: When{AsOf: asOf}, Direct: true}
 	found, err := v.search(ctx, ends[0].ID, ends[1].ID, query, first, longest)
 	if err != nil {
 		return nil, err

@@ -30,7 +30,7 @@ func (m *maze) simplePaths(from, to kg.ID, longest int, types []kg.RelationType,
 		}
 		tried := make(map[kg.ID]bool)
 		for _, r := range m.relations {
-			if r.From != w.end() && r.To != w.end() || len(types) > 0 && !slices.Contains(types, r.Type) {
+			if r.Indirect() || r.From != w.end() && r.To != w.end() || len(types) > 0 && !slices.Contains(types, r.Type) {
 				continue
 			}
 			far, _ := r.Other(w.end())

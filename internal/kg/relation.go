@@ -28,11 +28,15 @@ const (
 	ListedOn
 	// RelatedTo is any other relation; its Text holds the verb.
 	RelatedTo
+	// Controls is control that is no share of the equity, such as consolidation
+	// in the accounts or a majority of the votes; its Text holds the basis.
+	Controls
 )
 
 var relationTypeNames = enumNames{
 	"", "OWNS", "ACQUIRED", "INVESTED_IN", "AFFILIATE_OF", "PARTNERS_WITH", "CUSTOMER_OF", "SUPPLIES", "COMPETES_WITH", "OFFERS", "PART_OF",
 	"HOLDS_ROLE", "FOUNDED", "MERGED_INTO", "SPUN_OFF_FROM", "SUCCEEDED", "OPERATES_IN", "HEADQUARTERED_IN", "LISTED_ON", "RELATED_TO",
+	"CONTROLS",
 }
 
 // String returns the name in capitals, such as PARTNERS_WITH.
@@ -47,7 +51,7 @@ func ParseRelationType(s string) (RelationType, error) {
 // RelationTypes returns every type, in order.
 func RelationTypes() []RelationType {
 	var types []RelationType
-	for t := Owns; t <= RelatedTo; t++ {
+	for t := Owns; t <= Controls; t++ {
 		types = append(types, t)
 	}
 	return types
@@ -92,6 +96,7 @@ var relationRules = map[RelationType]relationRule{
 	HeadquarteredIn: {to: []EntityKind{KindPlace}},
 	ListedOn:        {to: []EntityKind{KindOrganization, KindCompany, KindProduct}},
 	RelatedTo:       {},
+	Controls:        {from: actors, to: bodies},
 }
 
 // IsEvent reports that relations of the type happen on a date; the others hold
@@ -118,6 +123,29 @@ func (t RelationType) checkEnds(from, to EntityKind) error {
 
 // Attribute is a further qualifier of a relation or figure, in the words of its source.
 type Attribute struct{ Key, Value string }
+
+// AttributeDeclared is the key of the one attribute of a relation that has a
+// meaning here: the source declares a summary of what lies between the two ends.
+// Its value is DeclaredIndirect or DeclaredUltimate.
+const AttributeDeclared = "declared"
+
+// The values of AttributeDeclared.
+const (
+	// DeclaredIndirect: the relation sums up one or more chains over others.
+	DeclaredIndirect = "indirect"
+	// DeclaredUltimate: it leads from the head of all such chains.
+	DeclaredUltimate = "ultimate"
+)
+
+// declared returns what the attributes declare, or "".
+func declared(attributes []Attribute) string {
+	for _, a := range attributes {
+		if a.Key == AttributeDeclared && (a.Value == DeclaredIndirect || a.Value == DeclaredUltimate) {
+			return a.Value
+		}
+	}
+	return ""
+}
 
 // Relation is a fact that joins two entities.
 type Relation struct {
@@ -155,6 +183,12 @@ func (r *Relation) RecordID() ID { return r.ID }
 
 // RecordKind returns RecordRelation.
 func (r *Relation) RecordKind() RecordKind { return RecordRelation }
+
+// Indirect reports that the relation is a summary of chains that a source
+// declares. It is shown as what the source says; no walk follows it, no stake is
+// worked out from it, and it controls nothing, for what it sums up would count
+// twice.
+func (r *Relation) Indirect() bool { return declared(r.Attributes) != "" }
 
 // Other returns the end that is not id, and its kind; for a relation from an
 // entity to itself that is the same entity.

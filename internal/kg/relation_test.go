@@ -68,6 +68,9 @@ func TestEndsOfRelations(t *testing.T) {
 		{HeadquarteredIn, KindCompany, KindPlace, ""},
 		{HeadquarteredIn, KindCompany, KindCompany, "HEADQUARTERED_IN leads to one of [PLACE]"},
 		{RelatedTo, KindWork, KindConcept, ""},
+		{Controls, KindPerson, KindCompany, ""},
+		{Controls, KindPlace, KindCompany, "CONTROLS starts at one of"},
+		{Controls, KindCompany, KindPerson, "CONTROLS leads to one of"},
 		{PartOf, KindPlace, KindPlace, ""},
 	} {
 		err := c.x.checkEnds(c.from, c.to)

@@ -279,7 +279,7 @@ func stakeConflicts(relations []*Relation) []*Conflict {
 	var found []*Conflict
 	for i, a := range relations {
 		for _, b := range relations[:i] {
-			if a.Type != Owns || a.Stake == nil || b.Stake == nil || a.Stake.Meets(*b.Stake) || !concurrent(a, b) {
+			if a.Type != Owns || a.Indirect() || b.Indirect() || a.Stake == nil || b.Stake == nil || a.Stake.Meets(*b.Stake) || !concurrent(a, b) {
 				continue
 			}
 			c := &Conflict{
@@ -302,7 +302,7 @@ func wholeConflict(holdings []*Relation) *Conflict {
 	var worst []*Relation
 	most := 100 + roundingOfShares
 	for _, h := range holdings {
-		if h.Stake == nil {
+		if h.Stake == nil || h.Indirect() {
 			continue
 		}
 		day := h.Start.Latest()
@@ -337,7 +337,7 @@ func heldOn(day Day, holdings []*Relation) (held []*Relation, sum float64) {
 	byOwner := make(map[ID]*Relation)
 	for _, h := range holdings {
 		over := h.End.Placed() && h.End.Earliest() <= day
-		if h.Stake == nil || h.Stake.Min == 0 || over || h.Start.Placed() && h.Start.Latest() > day {
+		if h.Indirect() || h.Stake == nil || h.Stake.Min == 0 || over || h.Start.Placed() && h.Start.Latest() > day {
 			continue
 		}
 		if best := byOwner[h.From]; best == nil || best.Stake.Min < h.Stake.Min || best.Stake.Min == h.Stake.Min && h.ID < best.ID {

@@ -282,6 +282,9 @@ type RelationQuery struct {
 	// MinStake keeps relations whose share cannot be less, in percent; those
 	// without a share pass only if it is 0.
 	MinStake float64
+	// Direct leaves out summaries of chains (Relation.Indirect). Whoever
+	// follows relations from one entity to the next sets it.
+	Direct bool
 	// Kinds keeps relations whose other end is of these kinds.
 	Kinds []EntityKind
 	// After and Before keep what lies strictly behind or before the place in
@@ -349,6 +352,9 @@ func (q *RelationQuery) Matches(r *Relation, from ID) bool {
 		return false
 	}
 	if q.MinStake > 0 && (r.Stake == nil || !r.Stake.AtLeast(q.MinStake)) {
+		return false
+	}
+	if q.Direct && r.Indirect() {
 		return false
 	}
 	if q.All {
@@ -503,7 +509,7 @@ type Part uint8
 // The parts.
 const (
 	// PartItself: the claim is about the entity itself: that there is such a
-	// thing, a name, an identifier, the end of its business year.
+	// thing, a name, an identifier, the end of its business year, an absence.
 	PartItself Part = iota + 1
 	// PartFrom and PartTo: the entity is an end of a relation.
 	PartFrom

@@ -44,7 +44,7 @@ type EdgeList struct {
 }
 
 // EdgeList reads the relations that pass the filter, with both ends of the
-// kinds asked for. More than the budget of a walk is TooComplexError.
+// kinds asked for; summaries of chains are none of them. More than the budget of a walk is TooComplexError.
 func (v *View) EdgeList(ctx context.Context, f RelationFilter) (*EdgeList, error) {
 	if err := f.check(); err != nil {
 		return nil, err
@@ -54,7 +54,7 @@ func (v *View) EdgeList(ctx context.Context, f RelationFilter) (*EdgeList, error
 	type edge struct{ from, to ID }
 	seen := make(map[edge]bool)
 	var ids []ID
-	q := RelationQuery{All: true, Types: f.Types, When: f.When, MinStake: f.MinStake}
+	q := RelationQuery{All: true, Types: f.Types, When: f.When, MinStake: f.MinStake, Direct: true}
 	err := w.relations(ctx, q, func(e Edge) bool {
 		r := e.Relation
 		if r.From == r.To || !contains(f.Kinds, r.FromKind) || !contains(f.Kinds, r.ToKind) || seen[edge{r.From, r.To}] {

@@ -140,7 +140,7 @@ func (v *View) stepQueries(steps []Step, asOf *Day) ([]RelationQuery, error) {
 			when.AsOf = &v.today
 		}
 		queries[i] = RelationQuery{
-			Direction: cmp.Or(s.Direction, Out), Types: s.Types, When: when, MinStake: s.MinStake, Kinds: s.Kinds,
+			Direction: cmp.Or(s.Direction, Out), Types: s.Types, When: when, MinStake: s.MinStake, Kinds: s.Kinds, Direct: true,
 		}
 	}
 	return queries, nil

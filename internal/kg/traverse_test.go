@@ -96,6 +96,9 @@ func randomMaze(seed uint64) *maze {
 			From: from.ID, FromKind: from.Kind, To: to.ID, ToKind: to.Kind,
 			Start: date(), End: date(), Stake: stakes[m.IntN(len(stakes))],
 		})
+		if m.IntN(8) == 0 {
+			m.relations[i].Attributes = []kg.Attribute{{Key: kg.AttributeDeclared, Value: kg.DeclaredIndirect}}
+		}
 	}
 	slices.SortFunc(m.relations, byPlace)
 	return m
@@ -256,7 +259,7 @@ func (m *maze) trails(from []kg.ID, steps []kg.Step, asOf *kg.Day) []trail {
 		var longer []trail
 		for _, w := range all {
 			for _, r := range m.relations {
-				if len(s.Types) > 0 && !slices.Contains(s.Types, r.Type) || !when.Admits(r.Type, r.Start, r.End) {
+				if r.Indirect() || len(s.Types) > 0 && !slices.Contains(s.Types, r.Type) || !when.Admits(r.Type, r.Start, r.End) {
 					continue
 				}
 				if s.MinStake > 0 && (r.Stake == nil || r.Stake.Min < s.MinStake) {

@@ -494,7 +494,7 @@ func relationQuery(f RelationFilter, p PageArgs) (RelationQuery, window, error) 
 		return RelationQuery{}, w, err
 	}
 	return RelationQuery{
-		Direction: f.Direction, Types: f.Types, When: f.When, MinStake: f.MinStake, Kinds: f.Kinds,
+		Direction: f.Direction, Types: f.Types, When: f.When, MinStake: f.MinStake, Direct: f.Direct, Kinds: f.Kinds,
 		After: after, Before: before, Reverse: w.reverse, Limit: w.size + 1,
 	}, w, nil
 }

@@ -31,6 +31,11 @@ type Write struct {
 	// with what the first did if both say the same, and refuses it if they do
 	// not. At most MaxKey bytes.
 	Key string
+	// At is the moment under which the write is recorded, zero for now: for what
+	// was recorded elsewhere before, and brings its own history. It may lie
+	// neither before the newest change of the graph nor in the future, so that
+	// what is known by a moment never changes afterwards. Milliseconds count.
+	At time.Time
 	// Since, where it is set, is the revision on which the write rests. If
 	// anything that the write touches has changed since, Apply refuses with a
 	// *ConflictError: a claim of the same families, or a source described.
@@ -187,6 +192,9 @@ func (w *Write) digest() string {
 			fmt.Fprintf(h, "%d:%s", len(s), s)
 		}
 		h.Write([]byte{'\n'})
+	}
+	if !w.At.IsZero() {
+		part("at", w.At.UTC().Truncate(time.Millisecond).Format(time.RFC3339Nano))
 	}
 	for _, s := range w.Sources {
 		part(append([]string{"source", string(s.ID), s.Title, s.Publisher, s.Author, s.Kind, s.URL, s.Note, s.Published.String(), s.Updated.String()}, s.Langs...)...)

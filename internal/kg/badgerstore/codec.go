@@ -268,8 +268,17 @@ func (d *decoder) money() *kg.Money {
 	return &kg.Money{Amount: d.float(), Currency: d.text()}
 }
 
+// bearsAbsences is added to the kind of an entity with absences, which then
+// stand behind everything else. Entities without are written as before there
+// were any.
+const bearsAbsences = 0x40
+
 func (e *encoder) entity(x *kg.Entity) {
-	e.byte(uint8(x.Kind))
+	kind := uint8(x.Kind)
+	if len(x.Absences) > 0 {
+		kind |= bearsAbsences
+	}
+	e.byte(kind)
 	e.count(len(x.Names))
 	for _, n := range x.Names {
 		e.text(n.Text)
@@ -285,11 +294,38 @@ func (e *encoder) entity(x *kg.Entity) {
 	}
 	e.date(x.FiscalYearEnd)
 	e.citations(x.Citations)
+	if len(x.Absences) > 0 {
+		e.absences(x.Absences)
+	}
+}
+
+func (e *encoder) absences(list []kg.Absence) {
+	e.count(len(list))
+	for _, a := range list {
+		e.byte(uint8(a.Relation))
+		e.byte(uint8(a.Direction))
+		e.byte(uint8(a.Kind))
+		e.text(a.Reason)
+		e.text(a.Text)
+		e.date(a.Start)
+		e.date(a.End)
+		e.citations(a.Citations)
+	}
+}
+
+func (d *decoder) absences() []kg.Absence {
+	return list(d, func() kg.Absence {
+		return kg.Absence{
+			Relation: kg.RelationType(d.byte()), Direction: kg.Direction(d.byte()), Kind: kg.AbsenceKind(d.byte()),
+			Reason: d.text(), Text: d.text(), Start: d.date(), End: d.date(), Citations: d.citations(),
+		}
+	})
 }
 
 func (d *decoder) entity(id kg.ID) *kg.Entity {
-	return &kg.Entity{
-		ID: id, Kind: kg.EntityKind(d.byte()),
+	kind := d.byte()
+	x := &kg.Entity{
+		ID: id, Kind: kg.EntityKind(kind &^ bearsAbsences),
 		Names: list(d, func() kg.Name {
 			return kg.Name{Text: d.text(), Lang: d.text(), Kind: kg.NameKind(d.byte()), Citations: d.citations()}
 		}),
@@ -298,6 +334,12 @@ func (d *decoder) entity(id kg.ID) *kg.Entity {
 		}),
 		FiscalYearEnd: d.date(), Citations: d.citations(),
 	}
+	if kind&bearsAbsences != 0 {
+		if x.Absences = d.absences(); len(x.Absences) == 0 {
+			d.fail()
+		}
+	}
+	return x
 }
 
 func (e *encoder) relation(r *kg.Relation) {
@@ -452,6 +494,9 @@ const (
 	statesFiscalYear
 	statesRelation
 	statesFigure
+	_
+	_
+	statesAbsence
 )
 
 func (e *encoder) claim(c *kg.Claim) error {
@@ -547,6 +592,16 @@ func (e *encoder) statement(s kg.Statement) error {
 	case *kg.Figure:
 		e.byte(statesFigure)
 		e.figure(s)
+	case *kg.AbsenceStatement:
+		e.byte(statesAbsence)
+		e.id(s.Entity)
+		e.byte(uint8(s.Relation))
+		e.byte(uint8(s.Direction))
+		e.byte(uint8(s.Kind))
+		e.text(s.Reason)
+		e.text(s.Text)
+		e.date(s.Start)
+		e.date(s.End)
 	default:
 		return fmt.Errorf("a claim with a statement of type %T: %w", s, kg.ErrInvalid)
 	}
@@ -571,6 +626,11 @@ func (d *decoder) statement() kg.Statement {
 	case statesFigure:
 		f := d.figure()
 		return &f
+	case statesAbsence:
+		return &kg.AbsenceStatement{
+			Entity: d.id(), Relation: kg.RelationType(d.byte()), Direction: kg.Direction(d.byte()), Kind: kg.AbsenceKind(d.byte()),
+			Reason: d.text(), Text: d.text(), Start: d.date(), End: d.date(),
+		}
 	}
 	d.fail()
 	return nil

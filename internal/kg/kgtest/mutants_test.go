@@ -282,6 +282,7 @@ var mutants = []struct {
 	})},
 	{name: "ignores kinds", topic: "Relations", open: asking(func(q *kg.RelationQuery) { q.Kinds = nil })},
 	{name: "ignores types", topic: "Relations", open: asking(func(q *kg.RelationQuery) { q.Types = nil })},
+	{name: "tells of summaries where they are not wanted", topic: "Relations", open: asking(func(q *kg.RelationQuery) { q.Direct = false })},
 	{name: "ignores the stake", topic: "Relations", open: asking(func(q *kg.RelationQuery) { q.MinStake = 0 })},
 	{name: "ignores certainty", topic: "Relations", open: asking(func(q *kg.RelationQuery) { q.When.Certainty = kg.Certain })},
 	{name: "ignores the period", topic: "Relations", open: asking(func(q *kg.RelationQuery) { q.When.During = kg.Period{} })},

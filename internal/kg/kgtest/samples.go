@@ -34,7 +34,11 @@ func OneOfEverything() []kg.Record {
 			},
 			Identifiers:   []kg.Identifier{{Scheme: "LEI", Value: " 5493001KJTIIGC8Y1R12", Citations: citations}},
 			FiscalYearEnd: kg.MustDate("--03-31"),
-			Citations:     citations,
+			Absences: []kg.Absence{
+				{Relation: kg.Owns, Direction: kg.In, Kind: kg.AbsenceUnknown, Text: "a \"trust\"", Start: kg.MustDate("2014"), Citations: citations},
+				{Relation: kg.Controls, Direction: kg.In, Kind: kg.AbsenceNone, Reason: "NATURAL_PERSONS", End: kg.MustDate("[2014..]")},
+			},
+			Citations: citations,
 		},
 		entity("zoe", kg.KindPerson, "Zoë"),
 		&kg.Relation{
@@ -74,6 +78,11 @@ func OneOfEverything() []kg.Record {
 			Stake: &stake, Money: &money, Text: "holds", Attributes: attributes,
 		},
 		&kg.RelationStatement{Type: kg.CompetesWith, From: "zoe", To: "acme"},
+		&kg.RelationStatement{Type: kg.Controls, From: "zoe", To: "acme", Text: "votes", Attributes: []kg.Attribute{{Key: kg.AttributeDeclared, Value: kg.DeclaredUltimate}}},
+		&kg.AbsenceStatement{
+			Entity: "acme", Relation: kg.Controls, Direction: kg.In, Kind: kg.AbsenceWithheld, Reason: "NON_PUBLIC", Text: "“not told”",
+			Start: kg.MustDate("2014"), End: kg.MustDate("[2014..]"),
+		},
 		&figure,
 		&dated,
 	} {

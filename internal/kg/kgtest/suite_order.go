@@ -218,6 +218,10 @@ var relationsBehaviours = []behaviour{
 			stake(to(relation("r-4", kg.Owns, "a", "o", "2014", ""), kg.KindOrganization), kg.UnknownShare),
 			to(relation("r-5", kg.Owns, "a", "o", "2015", ""), kg.KindOrganization),
 			to(relation("r-6", kg.Offers, "a", "s", "2016", ""), kg.KindProduct),
+			&kg.Relation{
+				ID: "r-8", Type: kg.Owns, From: "p", To: "a", FromKind: kg.KindPerson, ToKind: kg.KindCompany, Start: kg.MustDate("2018"), Stake: &kg.WholeShare,
+				Attributes: []kg.Attribute{{Key: kg.AttributeDeclared, Value: kg.DeclaredIndirect}},
+			},
 			&kg.Relation{ID: "r-7", Type: kg.Owns, From: "p", To: "a", FromKind: kg.KindPerson, ToKind: kg.KindCompany, Start: kg.MustDate("2017"), Stake: &kg.WholeShare},
 		)
 		for _, c := range []struct {
@@ -225,24 +229,26 @@ var relationsBehaviours = []behaviour{
 			q    kg.RelationQuery
 			want []kg.ID
 		}{
-			{"none", kg.RelationQuery{}, []kg.ID{"r-1", "r-2", "r-3", "r-4", "r-5", "r-6", "r-7"}},
-			{"empty lists", kg.RelationQuery{Types: []kg.RelationType{}, Kinds: []kg.EntityKind{}}, []kg.ID{"r-1", "r-2", "r-3", "r-4", "r-5", "r-6", "r-7"}},
-			{"a type", kg.RelationQuery{Types: []kg.RelationType{kg.Owns}}, []kg.ID{"r-1", "r-4", "r-5", "r-7"}},
+			{"none", kg.RelationQuery{}, []kg.ID{"r-1", "r-2", "r-3", "r-4", "r-5", "r-6", "r-7", "r-8"}},
+			{"empty lists", kg.RelationQuery{Types: []kg.RelationType{}, Kinds: []kg.EntityKind{}}, []kg.ID{"r-1", "r-2", "r-3", "r-4", "r-5", "r-6", "r-7", "r-8"}},
+			{"a type", kg.RelationQuery{Types: []kg.RelationType{kg.Owns}}, []kg.ID{"r-1", "r-4", "r-5", "r-7", "r-8"}},
 			{"two types", kg.RelationQuery{Types: []kg.RelationType{kg.Offers, kg.Acquired}}, []kg.ID{"r-2", "r-6"}},
 			{"a type named twice", kg.RelationQuery{Types: []kg.RelationType{kg.Acquired, kg.Acquired}}, []kg.ID{"r-2"}},
 			{"an unused type", kg.RelationQuery{Types: []kg.RelationType{kg.RelatedTo}}, nil},
 			{"out only", kg.RelationQuery{Direction: kg.Out, Types: []kg.RelationType{kg.Owns}}, []kg.ID{"r-1", "r-4", "r-5"}},
-			{"in only", kg.RelationQuery{Direction: kg.In, Types: []kg.RelationType{kg.Owns}}, []kg.ID{"r-1", "r-7"}},
+			{"in only", kg.RelationQuery{Direction: kg.In, Types: []kg.RelationType{kg.Owns}}, []kg.ID{"r-1", "r-7", "r-8"}},
 			{"a kind", kg.RelationQuery{Kinds: []kg.EntityKind{kg.KindOrganization}}, []kg.ID{"r-2", "r-3", "r-4", "r-5"}},
-			{"kinds", kg.RelationQuery{Kinds: []kg.EntityKind{kg.KindPerson, kg.KindProduct}}, []kg.ID{"r-6", "r-7"}},
+			{"kinds", kg.RelationQuery{Kinds: []kg.EntityKind{kg.KindPerson, kg.KindProduct}}, []kg.ID{"r-6", "r-7", "r-8"}},
 			{"the kind of itself", kg.RelationQuery{Kinds: []kg.EntityKind{kg.KindCompany}}, []kg.ID{"r-1"}},
-			{"any stake at all", kg.RelationQuery{MinStake: 0.01}, []kg.ID{"r-1", "r-2", "r-3", "r-7"}},
-			{"half", kg.RelationQuery{MinStake: 50}, []kg.ID{"r-1", "r-2", "r-7"}},
-			{"more than half", kg.RelationQuery{MinStake: 50.1}, []kg.ID{"r-1", "r-7"}},
-			{"all of it", kg.RelationQuery{MinStake: 100}, []kg.ID{"r-7"}},
+			{"any stake at all", kg.RelationQuery{MinStake: 0.01}, []kg.ID{"r-1", "r-2", "r-3", "r-7", "r-8"}},
+			{"half", kg.RelationQuery{MinStake: 50}, []kg.ID{"r-1", "r-2", "r-7", "r-8"}},
+			{"more than half", kg.RelationQuery{MinStake: 50.1}, []kg.ID{"r-1", "r-7", "r-8"}},
+			{"all of it", kg.RelationQuery{MinStake: 100}, []kg.ID{"r-7", "r-8"}},
+			{"without summaries", kg.RelationQuery{MinStake: 100, Direct: true}, []kg.ID{"r-7"}},
+			{"a limit counts no summaries", kg.RelationQuery{Direct: true, Limit: 1, Reverse: true}, []kg.ID{"r-7"}},
 			{"all together", kg.RelationQuery{Types: []kg.RelationType{kg.Owns, kg.Acquired}, Kinds: []kg.EntityKind{kg.KindOrganization}, MinStake: 50}, []kg.ID{"r-2"}},
 			{"a limit counts what passes", kg.RelationQuery{Kinds: []kg.EntityKind{kg.KindProduct, kg.KindPerson}, Limit: 1}, []kg.ID{"r-6"}},
-			{"also in reverse", kg.RelationQuery{MinStake: 50, Limit: 2, Reverse: true}, []kg.ID{"r-7", "r-2"}},
+			{"also in reverse", kg.RelationQuery{MinStake: 50, Limit: 2, Reverse: true}, []kg.ID{"r-8", "r-7"}},
 		} {
 			c.q.Of = []kg.ID{"a"}
 			if c.q.Direction == 0 {
@@ -250,7 +256,8 @@ var relationsBehaviours = []behaviour{
 			}
 			t.want(c.name, t.relations(c.q), c.want)
 		}
-		t.want("half of the graph", t.relations(kg.RelationQuery{All: true, MinStake: 50}), []kg.ID{"r-1", "r-2", "r-7"})
+		t.want("half of the graph", t.relations(kg.RelationQuery{All: true, MinStake: 50}), []kg.ID{"r-1", "r-2", "r-7", "r-8"})
+		t.want("half of the graph without summaries", t.relations(kg.RelationQuery{All: true, MinStake: 50, Direct: true}), []kg.ID{"r-1", "r-2", "r-7"})
 	}},
 	{"pass the filters of time", func(t *subject) {
 		t.put(

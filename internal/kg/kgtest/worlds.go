@@ -370,6 +370,9 @@ func (g *god) entity(id kg.ID) *kg.Entity {
 	if g.chance(20) {
 		e.FiscalYearEnd = kg.MustDate("--03-31")
 	}
+	if g.chance(20) {
+		e.Absences = []kg.Absence{{Relation: kg.Controls, Direction: kg.In, Kind: kg.AbsenceNone, Reason: "NATURAL_PERSONS", Start: g.date(), End: g.date()}}
+	}
 	return e
 }
 
@@ -453,6 +456,9 @@ func (g *god) relation(id, from, to kg.ID) *kg.Relation {
 	if g.chance(10) {
 		r.Money, r.Text = &kg.Money{Amount: float64(g.IntN(1e9)), Currency: "USD"}, g.name()
 	}
+	if g.chance(15) {
+		r.Attributes = []kg.Attribute{{Key: kg.AttributeDeclared, Value: one(g, []string{kg.DeclaredIndirect, kg.DeclaredUltimate, "directly"})}}
+	}
 	g.starts = append(g.starts, r.Place())
 	return r
 }
@@ -477,6 +483,7 @@ func statements(metric string, of, to kg.ID) []kg.Statement {
 	return []kg.Statement{
 		&kg.NameStatement{Entity: of, Text: "Ant", Kind: kg.NameAlias},
 		&kg.RelationStatement{Type: kg.Owns, From: of, To: to},
+		&kg.AbsenceStatement{Entity: of, Relation: kg.Controls, Direction: kg.In, Kind: kg.AbsenceNone},
 		&kg.RelationStatement{Type: kg.PartnersWith, From: of, To: to},
 		&kg.Figure{Subject: of, Metric: metric, Value: 1, Unit: "count"},
 	}
@@ -668,6 +675,7 @@ func (g *god) relations() kg.RelationQuery {
 	if g.chance(25) {
 		q.Kinds = some(g, 1, 5, kg.EntityKinds())
 	}
+	q.Direct = g.chance(30)
 	if g.chance(25) {
 		q.MinStake = one(g, []float64{0.5, 25, 100.0 / 3, 50, 100})
 	}
