@@ -54,6 +54,8 @@ type claim struct {
 	FiscalYear *fiscalYear `json:"fiscalYear,omitempty"`
 	Relation   *relation   `json:"relation,omitempty"`
 	Figure     *figure     `json:"figure,omitempty"`
+	Same       *same       `json:"same,omitempty"`
+	Different  *different  `json:"different,omitempty"`
 
 	Source       kg.ID  `json:"source"`
 	Locator      string `json:"locator,omitempty"`
@@ -128,6 +130,16 @@ type figure struct {
 	Dimensions []attribute `json:"dimensions,omitempty"`
 }
 
+type same struct {
+	Of kg.ID `json:"of"`
+	As kg.ID `json:"as"`
+}
+
+type different struct {
+	Of    kg.ID `json:"of"`
+	Other kg.ID `json:"other"`
+}
+
 type conflict struct {
 	About     kg.ID      `json:"about"`
 	Predicate string     `json:"predicate"`
@@ -173,6 +185,10 @@ func claimLine(c *kg.Claim) (*claim, error) {
 		}
 	case *kg.Figure:
 		l.Figure = figureLine(s)
+	case *kg.SameStatement:
+		l.Same = &same{s.Entity, s.As}
+	case *kg.DifferentStatement:
+		l.Different = &different{s.Entity, s.Other}
 	default:
 		return nil, fmt.Errorf("jsonl: there is no form for what the claim %s says (%T)", c.ID, s)
 	}
@@ -231,8 +247,14 @@ func (l *claim) claim() (*kg.Claim, error) {
 	if l.Figure != nil {
 		say(l.Figure.statement(r))
 	}
+	if s := l.Same; s != nil {
+		say(&kg.SameStatement{Entity: s.Of, As: s.As})
+	}
+	if d := l.Different; d != nil {
+		say(&kg.DifferentStatement{Entity: d.Of, Other: d.Other})
+	}
 	if said != 1 {
-		return nil, errors.New("a claim says exactly one thing: entity, name, identifier, fiscalYear, relation or figure")
+		return nil, errors.New("a claim says exactly one thing: entity, name, identifier, fiscalYear, relation, figure, same or different")
 	}
 	if l.Source == "" {
 		return nil, errors.New("a claim needs a source")
@@ -293,8 +315,10 @@ func parse[T any](r *parser, member, text string, read func(string) (T, error)) 
 	return v
 }
 
-func conflictLine(c *kg.Conflict) *conflict {
-	l := &conflict{About: c.About, Predicate: c.Predicate, Kind: c.Kind.String(), Note: c.Note}
+// conflictLine returns the line of a conflict that was noted about an entity, by
+// the id that this had then.
+func conflictLine(c *kg.Conflict, about kg.ID) *conflict {
+	l := &conflict{About: about, Predicate: c.Predicate, Kind: c.Kind.String(), Note: c.Note}
 	for _, p := range c.Claims {
 		stated := position{Value: p.Value, Citations: []citation{}}
 		for _, cite := range p.Citations {
