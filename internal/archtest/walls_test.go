@@ -54,6 +54,12 @@ var rooms = []room{
 		why:   "a reader knows one foreign format and hands drafts to the pipeline: no store, no other format",
 	},
 	{
+		path:  "internal/export",
+		ours:  []string{"internal/kg"},
+		tests: []string{"internal/ingest", "internal/ingest/factfile", "seeds"},
+		why:   "a format to write is made of one snapshot of any store, whoever asked for it and wherever it goes",
+	},
+	{
 		path: "internal/analysis",
 		ours: []string{"internal/kg"},
 		why:  "algorithms take a list of edges, whatever store it was read from and whoever asked",
@@ -174,6 +180,7 @@ var homes = []home{
 	{module: "github.com/alecthomas/kong", rooms: []string{"cmd/server"}, why: "flags end in one struct; no room reads the command line"},
 	{module: "github.com/vbauerster/mpb/v8", rooms: []string{"cmd/server"}, why: "who watches a command is known where it runs"},
 	{module: "github.com/google/go-cmp", testsOnly: true, why: "it panics on surprises, which is right in a test and nowhere else"},
+	{module: "github.com/piprate/json-gold", testsOnly: true, why: "a processor of JSON-LD that is not ours says whether ours writes what we mean"},
 	{module: "pgregory.net/rapid", testsOnly: true, why: "it makes up input for tests"},
 	{module: "go.uber.org/goleak", testsOnly: true, why: "it looks for goroutines that a test left behind"},
 }
