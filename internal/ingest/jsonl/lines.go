@@ -54,6 +54,7 @@ type claim struct {
 	FiscalYear *fiscalYear `json:"fiscalYear,omitempty"`
 	Relation   *relation   `json:"relation,omitempty"`
 	Figure     *figure     `json:"figure,omitempty"`
+	Absence    *absence    `json:"absence,omitempty"`
 
 	Source       kg.ID  `json:"source"`
 	Locator      string `json:"locator,omitempty"`
@@ -128,6 +129,17 @@ type figure struct {
 	Dimensions []attribute `json:"dimensions,omitempty"`
 }
 
+type absence struct {
+	Of        kg.ID  `json:"of"`
+	Relation  string `json:"relation"`
+	Direction string `json:"direction"`
+	Kind      string `json:"kind"`
+	Reason    string `json:"reason,omitempty"`
+	Text      string `json:"text,omitempty"`
+	Start     string `json:"start,omitempty"`
+	End       string `json:"end,omitempty"`
+}
+
 type conflict struct {
 	About     kg.ID      `json:"about"`
 	Predicate string     `json:"predicate"`
@@ -173,6 +185,11 @@ func claimLine(c *kg.Claim) (*claim, error) {
 		}
 	case *kg.Figure:
 		l.Figure = figureLine(s)
+	case *kg.AbsenceStatement:
+		l.Absence = &absence{
+			Of: s.Entity, Relation: s.Relation.String(), Direction: s.Direction.String(), Kind: s.Kind.String(),
+			Reason: s.Reason, Text: s.Text, Start: s.Start.String(), End: s.End.String(),
+		}
 	default:
 		return nil, fmt.Errorf("jsonl: there is no form for what the claim %s says (%T)", c.ID, s)
 	}
@@ -231,8 +248,15 @@ func (l *claim) claim() (*kg.Claim, error) {
 	if l.Figure != nil {
 		say(l.Figure.statement(r))
 	}
+	if a := l.Absence; a != nil {
+		say(&kg.AbsenceStatement{
+			Entity: a.Of, Relation: parse(r, "relation", a.Relation, kg.ParseRelationType), Direction: parse(r, "direction", a.Direction, kg.ParseDirection),
+			Kind: parse(r, "kind", a.Kind, kg.ParseAbsenceKind), Reason: a.Reason, Text: a.Text,
+			Start: parse(r, "start", a.Start, kg.ParseDate), End: parse(r, "end", a.End, kg.ParseDate),
+		})
+	}
 	if said != 1 {
-		return nil, errors.New("a claim says exactly one thing: entity, name, identifier, fiscalYear, relation or figure")
+		return nil, errors.New("a claim says exactly one thing: entity, name, identifier, fiscalYear, relation, figure or absence")
 	}
 	if l.Source == "" {
 		return nil, errors.New("a claim needs a source")
