@@ -30,11 +30,14 @@ func (f *folder) backups() string { return filepath.Join(f.Data, "backups.json")
 type administration struct {
 	folder  *folder
 	store   *badgerstore.Store
+	graph   *kg.Graph
 	backups *backupLog
 	log     *slog.Logger
 	// index and lag are those of a server; nil where none runs.
 	index *search.Index
 	lag   *lag
+	// importing is held by an import: there is one at a time.
+	importing sync.Mutex
 }
 
 var _ control.Admin = (*administration)(nil)
@@ -152,7 +155,7 @@ func (f *folder) open(ctx context.Context, log *slog.Logger) (*administration, e
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	return &administration{folder: f, store: store, backups: backups, log: log}, nil
+	return &administration{folder: f, store: store, graph: kg.NewGraph(store, kg.Options{}), backups: backups, log: log}, nil
 }
 
 func (a *administration) close() error { return a.store.Close() }

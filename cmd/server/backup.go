@@ -33,7 +33,7 @@ func (c *backup) Run(ctx context.Context, m *Main, f *folder) error {
 	if c.File == "-" && isTerminal(m.Stdout) {
 		return errors.New("a backup is no text for a terminal; redirect the output or name a file")
 	}
-	if err := c.free(); err != nil {
+	if err := free(c.File, c.Force); err != nil {
 		return err
 	}
 	var behind *control.Point
@@ -72,15 +72,15 @@ func (c *backup) Run(ctx context.Context, m *Main, f *folder) error {
 }
 
 // free returns an error where the file exists and is not to be replaced.
-func (c *backup) free() error {
-	if c.File == "-" || c.Force {
+func free(file string, force bool) error {
+	if file == "-" || force {
 		return nil
 	}
-	if _, err := os.Lstat(c.File); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := os.Lstat(file); !errors.Is(err, fs.ErrNotExist) {
 		if err != nil {
 			return err
 		}
-		return fmt.Errorf("%s exists; choose another name, or replace it by --force", c.File)
+		return fmt.Errorf("%s exists; choose another name, or replace it by --force", file)
 	}
 	return nil
 }
@@ -122,27 +122,31 @@ func (c *backup) fill(ctx context.Context, m *Main, admin control.Admin, behind 
 	if err != nil {
 		return nil, fmt.Errorf("the backup did not come through whole; try again: %w", err)
 	}
-	if err := c.name(file.Name()); err != nil {
-		return nil, err
-	}
-	return made, syncFolder(filepath.Dir(c.File))
+	return made, name(file.Name(), c.File, c.Force)
 }
 
-// name gives the complete file its name. A file that has come up meanwhile is
-// not replaced without --force.
-func (c *backup) name(complete string) error {
-	if c.Force {
-		return os.Rename(complete, c.File)
+// name gives a complete file its name, for good. A file that has come up
+// meanwhile is not replaced unless that is asked for.
+func name(complete, file string, force bool) error {
+	if err := rename(complete, file, force); err != nil {
+		return err
 	}
-	err := os.Link(complete, c.File)
+	return syncFolder(filepath.Dir(file))
+}
+
+func rename(complete, file string, force bool) error {
+	if force {
+		return os.Rename(complete, file)
+	}
+	err := os.Link(complete, file)
 	if err == nil {
 		return os.Remove(complete)
 	}
 	// Either it exists by now, or the file system has no second names.
-	if err := c.free(); err != nil {
+	if err := free(file, force); err != nil {
 		return err
 	}
-	return os.Rename(complete, c.File)
+	return os.Rename(complete, file)
 }
 
 // counter counts what is written.

@@ -18,6 +18,8 @@ type commands struct {
 	folder
 
 	Serve   serve         `cmd:"" default:"withargs" help:"Answer GraphQL until told to stop. This is what happens where no command is named."`
+	Import  importing     `cmd:"" help:"Import files of registers and other data sets."`
+	Export  exporting     `cmd:"" help:"Write what the graph holds in a format that other tools read."`
 	Backup  backup        `cmd:"" help:"Write a backup of the store, also while a server runs."`
 	Restore restore       `cmd:"" help:"Make a data folder from a full backup and the increments behind it."`
 	Check   check         `cmd:"" help:"Look through everything that a data folder holds, and repair what can be made again."`

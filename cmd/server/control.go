@@ -20,7 +20,7 @@ func (f *folder) offer(ctx context.Context, admin control.Admin, log *slog.Logge
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		if err := control.Serve(ctx, listener, control.Handler(admin, log), log); err != nil {
+		if err := control.Serve(ctx, listener, control.SocketHandler(admin, log), log); err != nil {
 			log.Error("the control socket ended", slog.Any("error", err))
 		}
 	}()

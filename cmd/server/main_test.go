@@ -114,12 +114,16 @@ func (p *program) ended(t testing.TB) int {
 	}
 }
 
+// standardInput is a variable of no program: its value is what a test gives one to
+// read.
+const standardInput = "<"
+
 // run runs the program in this process, with this environment.
 func run(t testing.TB, env map[string]string, args ...string) *program {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
 	p := &program{exit: make(chan int, 1), tell: cancel}
-	m := Main{Stdout: &p.stdout, Stderr: &p.stderr, Getenv: func(name string) string { return env[name] }}
+	m := Main{Stdin: strings.NewReader(env[standardInput]), Stdout: &p.stdout, Stderr: &p.stderr, Getenv: func(name string) string { return env[name] }}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

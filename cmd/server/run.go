@@ -31,6 +31,7 @@ import (
 
 // Main is the program with its surroundings, so that a test can be its user.
 type Main struct {
+	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	Getenv         func(string) string
 }
@@ -87,10 +88,10 @@ func (c *serve) Run(ctx context.Context, m *Main, f *folder) (err error) {
 	if err != nil {
 		return err
 	}
-	admin := &administration{folder: f, store: store, backups: backups, log: log, index: index, lag: newLag()}
+	g := kg.NewGraph(store, kg.Options{Text: index, Budget: kg.Budget{Nodes: c.WalkNodes, Edges: c.WalkEdges, Time: c.WalkTime}})
+	admin := &administration{folder: f, store: store, graph: g, backups: backups, log: log, index: index, lag: newLag()}
 	defer f.offer(ctx, admin, log)()
 
-	g := kg.NewGraph(store, kg.Options{Text: index, Budget: kg.Budget{Nodes: c.WalkNodes, Edges: c.WalkEdges, Time: c.WalkTime}})
 	if err := loadSeeds(ctx, g, index, log); err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/csv"
 	"encoding/json"
 	"net"
 	"net/http"
@@ -312,4 +313,31 @@ func testReadme(t *testing.T, p *program) {
 	for _, question := range questions {
 		answers(t, p, question, nil)
 	}
+}
+
+// TestTables asks for what Alibaba acquired in 2014 as a table.
+func TestTables(t *testing.T) {
+	p := start(t, t.TempDir())
+	values := url.Values{"query": {`query Deals { company(name: "Alibaba") { acquisitions(during: "2014") { edges { to: node { name } relation { start citations { source { id } locator } } } } } }`}}
+	status, table := get(t, p.url+"/graphql.csv?"+values.Encode())
+	const columns = "company.acquisitions.edges."
+	want := [][]string{
+		{columns + "to.name", columns + "relation.start", columns + "relation.citations.source.id", columns + "relation.citations.locator"},
+	}
+	for _, d := range in2014 {
+		row := []string{d[0], d[1], "", ""}
+		for i, cited := range d[2:] {
+			source, locator, _ := strings.Cut(cited, " ")
+			if i > 0 {
+				row[2], row[3] = row[2]+"; ", row[3]+"; "
+			}
+			row[2], row[3] = row[2]+source, row[3]+locator
+		}
+		want = append(want, row)
+	}
+	got, err := csv.NewReader(strings.NewReader(table)).ReadAll()
+	if diff := cmp.Diff(want, got); status != http.StatusOK || err != nil || diff != "" {
+		t.Errorf("status %d, %v (-want +got):\n%s\n%s", status, err, diff, table)
+	}
+	p.stop(t)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -19,7 +20,7 @@ import (
 func TestSlowClientsAreCutOff(t *testing.T) {
 	const many, patient = 50, 15 * time.Second
 	p := run(t, nil, "--addr", "127.0.0.1:0", "--data", t.TempDir(),
-		"--header-timeout=200ms", "--body-timeout=400ms", "--request-timeout=500ms", "--reading-timeout=300ms", "--idle-timeout=300ms")
+		"--header-timeout=3s", "--body-timeout=3s", "--request-timeout=4s", "--reading-timeout=2s", "--idle-timeout=1s")
 	p.ready(t)
 	address := strings.TrimPrefix(p.url, "http://")
 	dial := func() (net.Conn, error) { return net.DialTimeout("tcp", address, patient) }
@@ -90,7 +91,9 @@ func TestSlowClientsAreCutOff(t *testing.T) {
 					}
 				})
 			}
-			// Whoever asks properly is answered all the while.
+			// Whoever asks properly is answered all the while, on a connection that
+			// is not about to be closed for having been idle.
+			http.DefaultClient.CloseIdleConnections()
 			if got := acquired(t, p, "2014"); len(got) != len(in2014) {
 				t.Errorf("meanwhile: %v", got)
 			}

@@ -59,6 +59,12 @@ var rooms = []room{
 		why:  "one judge for every reader, so it can know none of them",
 	},
 	{
+		path:  "internal/export",
+		ours:  []string{"internal/kg"},
+		tests: []string{"internal/ingest", "internal/ingest/factfile", "seeds"},
+		why:   "a format to write is made of one snapshot of any store, whoever asked for it and wherever it goes",
+	},
+	{
 		path: "internal/analysis",
 		ours: []string{"internal/kg"},
 		why:  "algorithms take a list of edges, whatever store it was read from and whoever asked",
@@ -74,12 +80,16 @@ var rooms = []room{
 	},
 	{
 		path: "internal/control",
-		ours: []string{"internal/kg"},
+		ours: []string{"internal/ingest", "internal/kg"},
 		why:  "what administers a store over a socket knows no engine, so that commands do the same with and without a server",
 	},
 	{
 		path: "internal/web",
 		why:  "assets in a binary: they meet the graph over HTTP, as any client does",
+	},
+	{
+		path: "bench/*",
+		why:  "what makes data for measuring knows nothing of what is measured",
 	},
 	{
 		path:  "seeds",
@@ -176,7 +186,9 @@ var homes = []home{
 	{module: "go.opentelemetry.io/otel", rooms: []string{"internal/server", "cmd/server"}, why: "traces are made where requests are; other rooms do not know that they are watched"},
 	{module: "golang.org/x/time", rooms: []string{"internal/server"}, why: "how often somebody may ask is decided at the door, once"},
 	{module: "github.com/alecthomas/kong", rooms: []string{"cmd/server"}, why: "flags end in one struct; no room reads the command line"},
+	{module: "github.com/vbauerster/mpb/v8", rooms: []string{"cmd/server"}, why: "who watches a command is known where it runs"},
 	{module: "github.com/google/go-cmp", testsOnly: true, why: "it panics on surprises, which is right in a test and nowhere else"},
+	{module: "github.com/piprate/json-gold", testsOnly: true, why: "a processor of JSON-LD that is not ours says whether ours writes what we mean"},
 	{module: "pgregory.net/rapid", testsOnly: true, why: "it makes up input for tests"},
 	{module: "go.uber.org/goleak", testsOnly: true, why: "it looks for goroutines that a test left behind"},
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"io"
 	"time"
+
+	"keiretsu/internal/ingest"
 )
 
 // Admin is what can be done to a store while it is in use. It is safe for
@@ -23,6 +25,31 @@ type Admin interface {
 	Stats(ctx context.Context, checksum bool) (Stats, error)
 	// Reindex builds the search index anew while the old one answers.
 	Reindex(ctx context.Context) (Reindexed, error)
+	// Import imports files, and calls told from time to time with how far it
+	// has come. Where it fails, the report says what was done until then.
+	Import(ctx context.Context, q ImportRequest, told func(ingest.Progress)) (ingest.Report, error)
+	// Export writes the newest moment in a format, and returns what the format
+	// cannot say, a sentence for each.
+	Export(ctx context.Context, format string, to io.Writer) (losses []string, err error)
+}
+
+// ImportRequest says what to import.
+type ImportRequest struct {
+	// Format is the name of the format of all files.
+	Format string       `json:"format"`
+	Files  []ImportFile `json:"files"`
+	// DryRun reads and writes nothing; Resume goes on where an import of the
+	// same files was interrupted.
+	DryRun bool `json:"dryRun"`
+	Resume bool `json:"resume"`
+	// By is who imports.
+	By string `json:"by"`
+}
+
+// ImportFile is a file on this machine, as places call it.
+type ImportFile struct {
+	Path string `json:"path"`
+	Name string `json:"name"`
 }
 
 // Finding is one thing that is wrong.

@@ -11,6 +11,8 @@ import (
 	"net"
 	"net/http"
 	"syscall"
+
+	"keiretsu/internal/ingest"
 )
 
 // ErrNobody says that no server listens on a socket.
@@ -107,6 +109,60 @@ func (c *Client) Check(ctx context.Context, found func(Finding) error) (CheckSum
 			if err := found(*line.Finding); err != nil {
 				return CheckSummary{}, err
 			}
+		}
+	}
+}
+
+// Import lets the server import files of this machine.
+func (c *Client) Import(ctx context.Context, q ImportRequest, progress func(ingest.Progress)) (ingest.Report, error) {
+	answer, err := c.ask(ctx, http.MethodPost, "/import", q)
+	if err != nil {
+		return ingest.Report{}, err
+	}
+	defer leave(answer)
+	return FollowImport(answer, progress)
+}
+
+// Export copies what the server sends.
+func (c *Client) Export(ctx context.Context, format string, to io.Writer) (losses []string, err error) {
+	answer, err := c.ask(ctx, http.MethodPost, "/export", exportRequest{format})
+	if err != nil {
+		return nil, err
+	}
+	defer leave(answer)
+	if _, err := io.Copy(to, answer.Body); err != nil {
+		return nil, err
+	}
+	if err := told(answer); err != nil {
+		return nil, err
+	}
+	if err := json.Unmarshal([]byte(answer.Trailer.Get(lossesTrailer)), &losses); err != nil {
+		return nil, errors.New("the running server broke the export off")
+	}
+	return losses, nil
+}
+
+// FollowImport reads what TellImport writes.
+func FollowImport(answer *http.Response, progress func(ingest.Progress)) (report ingest.Report, err error) {
+	lines := json.NewDecoder(answer.Body)
+	complete := false
+	for {
+		var line importLine
+		err := lines.Decode(&line)
+		if errors.Is(err, io.EOF) {
+			if err = told(answer); err == nil && !complete {
+				err = errors.New("the running server broke the import off")
+			}
+			return report, err
+		}
+		if err != nil {
+			return report, err
+		}
+		if line.Progress != nil {
+			progress(*line.Progress)
+		}
+		if line.Report != nil {
+			report, complete = *line.Report, true
 		}
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"go.uber.org/goleak"
 
+	"keiretsu/internal/ingest"
 	"keiretsu/internal/kg"
 )
 
@@ -29,6 +30,11 @@ type admin struct {
 	findings []Finding
 	summary  CheckSummary
 	stats    Stats
+	// imported is what was asked for, and report what comes of it.
+	imported ImportRequest
+	report   ingest.Report
+	// exported is the content of an export.
+	exported string
 	// fails is what everything but Backup ends with.
 	fails error
 }
@@ -61,6 +67,21 @@ func (a *admin) BackupDone(_ context.Context, o BackupOutcome) error {
 	return a.fails
 }
 
+func (a *admin) Import(_ context.Context, q ImportRequest, told func(ingest.Progress)) (ingest.Report, error) {
+	a.imported = q
+	for n := range int64(3) {
+		told(ingest.Progress{Phase: ingest.Writing, Records: n, Of: 3})
+	}
+	return a.report, a.fails
+}
+
+func (a *admin) Export(_ context.Context, format string, to io.Writer) ([]string, error) {
+	if _, err := io.WriteString(to, format+a.exported); err != nil {
+		return nil, err
+	}
+	return []string{"when, “über”", "who"}, a.fails
+}
+
 var discard = slog.New(slog.DiscardHandler)
 
 // offered serves the admin on a socket and returns a client of it.
@@ -73,7 +94,7 @@ func offered(t *testing.T, a Admin) *Client {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	served := make(chan error, 1)
-	go func() { served <- Serve(ctx, listener, Handler(a, discard), discard) }()
+	go func() { served <- Serve(ctx, listener, SocketHandler(a, discard), discard) }()
 	c, err := Dial(t.Context(), socket)
 	if err != nil {
 		t.Fatal(err)
@@ -269,7 +290,7 @@ func TestServeCancelsWhatTakesTooLong(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	served := make(chan error, 1)
-	go func() { served <- Serve(ctx, listener, Handler(a, discard), discard) }()
+	go func() { served <- Serve(ctx, listener, SocketHandler(a, discard), discard) }()
 	c, err := Dial(t.Context(), socket)
 	if err != nil {
 		t.Fatal(err)
@@ -283,5 +304,65 @@ func TestServeCancelsWhatTakesTooLong(t *testing.T) {
 	}
 	if err := errors.Join(c.Close(), <-served); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestImportThroughTheSocket: the request, how far it has come and the report
+// arrive, also where it fails on its way.
+func TestImportThroughTheSocket(t *testing.T) {
+	a := &admin{report: ingest.Report{Entities: 3, Took: time.Second, Applied: ingest.Sum{Recorded: 7, Revision: 2}}}
+	a.report.Dropped.Reasons = []ingest.Reason{{Reason: "so", Count: 1, First: []string{"f:1"}}}
+	c := offered(t, a)
+	q := ImportRequest{Format: "plain", Files: []ImportFile{{"/x/y", "y"}}, DryRun: true, Resume: true, By: "local:ann"}
+	var seen []ingest.Progress
+	report, err := c.Import(t.Context(), q, func(p ingest.Progress) { seen = append(seen, p) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(q, a.imported); diff != "" {
+		t.Errorf("asked for (-sent +received):\n%s", diff)
+	}
+	if diff := cmp.Diff(a.report, report); diff != "" {
+		t.Errorf("report (-sent +received):\n%s", diff)
+	}
+	if len(seen) == 0 || seen[0] != (ingest.Progress{Phase: ingest.Writing, Of: 3}) {
+		t.Errorf("progress %+v", seen)
+	}
+	a.fails = kg.Invalidf("", "line 7 is torn")
+	if report, err = c.Import(t.Context(), q, func(ingest.Progress) {}); err == nil || !strings.Contains(err.Error(), "line 7 is torn") || report.Applied.Recorded != 7 {
+		t.Errorf("on its way: %+v, %v", report, err)
+	}
+	a.report = ingest.Report{}
+	if _, err = c.Import(t.Context(), q, func(ingest.Progress) {}); err == nil || !strings.Contains(err.Error(), "line 7 is torn") {
+		t.Errorf("at once: %v", err)
+	}
+}
+
+func TestExportThroughTheSocket(t *testing.T) {
+	a := &admin{exported: strings.Repeat(" lines", 50_000)}
+	c := offered(t, a)
+	var got bytes.Buffer
+	losses, err := c.Export(t.Context(), "jsonl", &got)
+	if err != nil || got.String() != "jsonl"+a.exported {
+		t.Errorf("%d bytes, %v", got.Len(), err)
+	}
+	if diff := cmp.Diff([]string{"when, “über”", "who"}, losses); diff != "" {
+		t.Errorf("losses (-want +got):\n%s", diff)
+	}
+	a.fails = errors.New("the store is gone")
+	if _, err := c.Export(t.Context(), "jsonl", io.Discard); err == nil || strings.Contains(err.Error(), "gone") {
+		t.Errorf("an inner error: %v", err)
+	}
+}
+
+// TestOnlyTheSocketImports: over HTTP nobody may name files of this machine.
+func TestOnlyTheSocketImports(t *testing.T) {
+	a := &admin{}
+	answer := httptest.NewRecorder()
+	q := httptest.NewRequest(http.MethodPost, "/import", strings.NewReader(`{"format":"plain","files":[{"path":"/etc/passwd","name":"p"}]}`))
+	q.Header.Set("Content-Type", "application/json")
+	Handler(a, discard).ServeHTTP(answer, q)
+	if answer.Code != http.StatusNotFound || a.imported.Format != "" {
+		t.Errorf("status %d, %+v", answer.Code, a.imported)
 	}
 }

@@ -16,6 +16,11 @@
 //	GET  /check           [Finding]s as JSON, one a line, then {"summary": [CheckSummary]}
 //	POST /backup          a backup file; the body may name the [Point] behind which it begins
 //	POST /backup/outcome  [BackupOutcome]: what became of a backup
+//	POST /import          imports files of this machine as [ImportRequest] says; lines
+//	                      {"progress": …} and in the end {"report": …}. On the
+//	                      socket alone
+//	POST /export          the graph in a format; what that leaves out is in the HTTP
+//	                      trailer Keiretsu-Losses
 //	POST /reindex         builds the search index anew; [Reindexed] as JSON
 //
 // What is posted is application/json, which no page of another origin can send

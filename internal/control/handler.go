@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"time"
 
+	"keiretsu/internal/ingest"
 	"keiretsu/internal/kg"
 )
 
@@ -26,16 +27,29 @@ type handler struct {
 }
 
 // Handler answers the addresses of this package, which begin at /, by what admin
-// says. What went wrong inside goes to the log and not to the caller.
+// says. What went wrong inside goes to the log and not to the caller. Addresses
+// that name files of this machine are left out: see [SocketHandler].
 func Handler(admin Admin, log *slog.Logger) http.Handler {
+	return answers(&handler{admin, log}, http.NewServeMux())
+}
+
+// SocketHandler is Handler for the socket, where whoever asks may read the files
+// of this machine as well as the server can.
+func SocketHandler(admin Admin, log *slog.Logger) http.Handler {
 	h := &handler{admin, log}
 	mux := http.NewServeMux()
+	mux.HandleFunc("POST /import", h.importFiles)
+	return answers(h, mux)
+}
+
+func answers(h *handler, mux *http.ServeMux) http.Handler {
 	mux.HandleFunc("GET /{$}", func(w http.ResponseWriter, _ *http.Request) { answer(w, struct{}{}) })
 	mux.HandleFunc("GET /stats", h.stats)
 	mux.HandleFunc("GET /check", h.check)
 	mux.HandleFunc("POST /reindex", h.reindex)
 	mux.HandleFunc("POST /backup", h.backup)
 	mux.HandleFunc("POST /backup/outcome", h.backupOutcome)
+	mux.HandleFunc("POST /export", h.export)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		// What takes long takes long: only its context ends it. A server's time
 		// for reading a request would cancel that as well.
@@ -114,6 +128,72 @@ func (h *handler) check(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
+// importLine is a line of the answer of POST /import: how far it has come, and in
+// the end the report.
+type importLine struct {
+	Progress *ingest.Progress `json:"progress,omitempty"`
+	Report   *ingest.Report   `json:"report,omitempty"`
+}
+
+// importEvery is how often an import tells how far it has come.
+const importEvery = 200 * time.Millisecond
+
+func (h *handler) importFiles(w http.ResponseWriter, r *http.Request) {
+	var q ImportRequest
+	if !h.read(w, r, &q) {
+		return
+	}
+	w.Header().Set("Content-Type", "application/x-ndjson")
+	h.stream(w, r, "import", func(ctx context.Context, to io.Writer) error { return TellImport(ctx, h.admin, q, to, w) })
+}
+
+// TellImport imports, and writes how far it has come and then the report as JSON
+// lines, each sent on at once.
+func TellImport(ctx context.Context, admin Admin, q ImportRequest, to io.Writer, w http.ResponseWriter) error {
+	lines := json.NewEncoder(to)
+	sent := http.NewResponseController(w)
+	tell := func(l importLine) error {
+		return errors.Join(lines.Encode(l), sent.Flush())
+	}
+	var last time.Time
+	report, err := admin.Import(ctx, q, func(p ingest.Progress) {
+		if now := time.Now(); now.Sub(last) >= importEvery {
+			last = now
+			_ = tell(importLine{Progress: &p}) // who has gone ends the import by its context
+		}
+	})
+	if err != nil && report.Applied.Revision == 0 {
+		return err
+	}
+	return errors.Join(err, tell(importLine{Report: &report}))
+}
+
+// exportRequest is the body of POST /export.
+type exportRequest struct {
+	Format string `json:"format"`
+}
+
+// lossesTrailer is the HTTP trailer that tells, as JSON, what an export left out.
+const lossesTrailer = "Keiretsu-Losses"
+
+func (h *handler) export(w http.ResponseWriter, r *http.Request) {
+	var q exportRequest
+	if !h.read(w, r, &q) {
+		return
+	}
+	w.Header().Set("Content-Type", "application/octet-stream")
+	w.Header().Add("Trailer", lossesTrailer)
+	h.stream(w, r, "export", func(ctx context.Context, to io.Writer) error {
+		losses, err := h.admin.Export(ctx, q.Format, to)
+		if err != nil {
+			return err
+		}
+		text, err := json.Marshal(losses)
+		w.Header().Set(lossesTrailer, string(text))
+		return err
+	})
+}
+
 // read decodes the body, or refuses it.
 func (h *handler) read(w http.ResponseWriter, r *http.Request, into any) bool {
 	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
@@ -134,7 +214,7 @@ func (h *handler) read(w http.ResponseWriter, r *http.Request, into any) bool {
 func (h *handler) stream(w http.ResponseWriter, r *http.Request, what string, f func(context.Context, io.Writer) error) {
 	// Compressing twice costs time, and hides how far it has come.
 	w.Header().Set("No-Gzip-Compression", "true")
-	w.Header().Set("Trailer", errorTrailer)
+	w.Header().Add("Trailer", errorTrailer)
 	body := &body{w: w}
 	err := f(r.Context(), body)
 	switch {

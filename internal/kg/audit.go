@@ -230,7 +230,7 @@ var endOfKnowledge = time.Unix(1<<40, 0)
 // is looked at where it ends. In left are the facts of entities that are not
 // there, of which a snapshot does not speak.
 func (a *audit) page(ids []ID, left map[ID][]Record) error {
-	a.past = &pastSnapshot{now: a.snap, at: endOfKnowledge, claims: math.MaxInt, kinds: make(map[ID]EntityKind)}
+	a.past = newPast(a.snap, endOfKnowledge, math.MaxInt)
 	if err := a.entities(ids); err != nil {
 		return err
 	}
@@ -285,8 +285,8 @@ func (a *audit) page(ids []ID, left map[ID][]Record) error {
 
 // entities compares the entities with what the claims about them give.
 func (a *audit) entities(ids []ID) error {
-	given, err := a.past.recollect(a.ctx).entities(ids)
-	if err != nil {
+	given := make(map[ID]Record)
+	if err := a.past.recollect(a.ctx).recallEntities(ids, given); err != nil {
 		return err
 	}
 	records, err := a.snap.Get(a.ctx, ids)
@@ -295,11 +295,12 @@ func (a *audit) entities(ids []ID) error {
 	}
 	want, stored := make(map[ID]Record), make(map[ID]Record)
 	for i, id := range ids {
-		if e, ok := records[i].(*Entity); ok {
-			stored[id] = e
+		_, merged := mergedInto(records[i])
+		if _, ok := records[i].(*Entity); ok || merged {
+			stored[id] = records[i]
 		}
-		if e := given[id]; e != nil {
-			want[id] = e
+		if r := given[id]; r != nil {
+			want[id] = r
 		} else if a.spoken[id] {
 			if err := a.found(Flaw{RecordEntity, id, "claims speak of it, and none says that it exists", false}); err != nil {
 				return err

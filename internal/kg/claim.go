@@ -104,7 +104,8 @@ func (c *Claim) Check() error { return c.Statement.check() }
 
 // Statement is what a claim says. It is one of *EntityStatement,
 // *NameStatement, *IdentifierStatement, *FiscalYearStatement,
-// *RelationStatement, *Figure and *AbsenceStatement.
+// *RelationStatement, *Figure, *AbsenceStatement, *SameStatement and
+// *DifferentStatement.
 type Statement interface {
 	// Family is the key of the claims that are read together.
 	Family() string
@@ -154,6 +155,18 @@ type RelationStatement struct {
 	Attributes []Attribute
 }
 
+// SameStatement says that two ids name one thing, and under which of them it is
+// known: what is said of Entity is said of As.
+type SameStatement struct {
+	Entity, As ID
+}
+
+// DifferentStatement says that two ids name two things, however alike they look.
+// Which of them is named first means nothing.
+type DifferentStatement struct {
+	Entity, Other ID
+}
+
 // entityFamily is the family of the claims about an entity itself.
 func entityFamily(id ID) string { return "e\x00" + string(id) }
 
@@ -195,6 +208,17 @@ func (f *Figure) Family() string { return figureFamily(f.observationID()) }
 // figureFamily is the family of the claims that state one figure.
 func figureFamily(observation ID) string { return "f\x00" + string(observation) }
 
+// Family groups the statements that the entity is the same as another, whichever.
+func (s *SameStatement) Family() string { return sameFamily(s.Entity) }
+
+// Family groups the statements that these two are not the same.
+func (s *DifferentStatement) Family() string {
+	return "d\x00" + string(min(s.Entity, s.Other)) + "\x00" + string(max(s.Entity, s.Other))
+}
+
+// sameFamily is the family of the claims that the entity is the same as another.
+func sameFamily(id ID) string { return "s\x00" + string(id) }
+
 func (f *Figure) observationID() ID { return derivedID(observationPrefix, f.identity()...) }
 
 func (s *EntityStatement) mentions() []ID     { return []ID{s.Entity} }
@@ -203,6 +227,8 @@ func (s *IdentifierStatement) mentions() []ID { return []ID{s.Entity} }
 func (s *FiscalYearStatement) mentions() []ID { return []ID{s.Entity} }
 func (s *RelationStatement) mentions() []ID   { return []ID{s.From, s.To} }
 func (f *Figure) mentions() []ID              { return []ID{f.Subject} }
+func (s *SameStatement) mentions() []ID       { return []ID{s.Entity, s.As} }
+func (s *DifferentStatement) mentions() []ID  { return []ID{s.Entity, s.Other} }
 
 func (s *EntityStatement) identity() []string {
 	return []string{"entity", string(s.Entity), s.Kind.String()}
@@ -232,6 +258,15 @@ func (s *RelationStatement) identity() []string {
 		parts = append(parts, a.Key, a.Value)
 	}
 	return parts
+}
+
+func (s *SameStatement) identity() []string {
+	return []string{"same", string(s.Entity), string(s.As)}
+}
+
+// identity is the same whichever of the two is named first.
+func (s *DifferentStatement) identity() []string {
+	return []string{"different", string(min(s.Entity, s.Other)), string(max(s.Entity, s.Other))}
 }
 
 // Bounds of text in a statement, in bytes.
@@ -274,6 +309,18 @@ func (s *IdentifierStatement) check() error {
 func (s *FiscalYearStatement) check() error {
 	if !s.End.IsYearly() {
 		return Invalidf("", "the fiscal year end of %s must be a day of every year such as --03-31, not %q", s.Entity, s.End)
+	}
+	return nil
+}
+
+func (s *SameStatement) check() error { return checkPair("as", s.Entity, s.As) }
+
+func (s *DifferentStatement) check() error { return checkPair("other", s.Entity, s.Other) }
+
+// checkPair returns an ErrInvalid unless a judgement is about two entities.
+func checkPair(argument string, a, b ID) error {
+	if a == b {
+		return Invalidf(argument, "%s cannot be judged against itself; name two entities", clip(string(a)))
 	}
 	return nil
 }

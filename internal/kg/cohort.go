@@ -15,7 +15,10 @@ import (
 type cohort struct {
 	view *View
 	// fill fetches the members, once, when the first of them is needed.
-	fill    func(ctx context.Context) ([]*Entity, error)
+	fill func(ctx context.Context) ([]*Entity, error)
+	// asked are the ids that fill was given, aligned with what it returns; nil
+	// where they are those of the entities. An id may lead to another entity.
+	asked   []ID
 	filling sync.Once
 	fillErr error
 
@@ -40,7 +43,7 @@ type call struct {
 func (v *View) newCohort(ids []ID) *cohort {
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
-	return &cohort{view: v, fill: func(ctx context.Context) ([]*Entity, error) { return v.entities(ctx, ids) }}
+	return &cohort{view: v, asked: ids, fill: func(ctx context.Context) ([]*Entity, error) { return v.entities(ctx, ids) }}
 }
 
 // cohortOf returns the cohort of entities that have been read already.
@@ -56,17 +59,24 @@ func (c *cohort) load(ctx context.Context) error {
 			return
 		}
 		c.members = make(map[ID]*Member, len(entities))
-		for _, e := range entities {
-			if e != nil && c.members[e.ID] == nil {
+		for i, e := range entities {
+			if e == nil {
+				continue
+			}
+			if c.members[e.ID] == nil {
 				c.members[e.ID] = &Member{Entity: e, cohort: c, index: len(c.entities)}
 				c.entities = append(c.entities, e)
+			}
+			if c.asked != nil {
+				c.members[c.asked[i]] = c.members[e.ID]
 			}
 		}
 	})
 	return c.fillErr
 }
 
-// member returns the member with the id, or nil where there is no such entity.
+// member returns the member with the id, or to which the id leads; nil where
+// there is no such entity.
 func (c *cohort) member(ctx context.Context, id ID) (*Member, error) {
 	if err := c.load(ctx); err != nil {
 		return nil, err

@@ -107,6 +107,9 @@ type Entity struct {
 	Absences []Absence
 	// Citations say where the entity is named.
 	Citations []Citation
+	// Merged are the other ids that name it, sorted: those of entities that
+	// were judged to be the same as it. Each of them leads here.
+	Merged []ID
 }
 
 // RecordID returns the entity's id.

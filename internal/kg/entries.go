@@ -204,8 +204,8 @@ func (v *View) entries(ctx context.Context, id ID) (entries []Entry, known bool,
 		entries = append(entries, entriesAfter(c, 0)...)
 		return nil
 	}
-	family := func(key string, rests func(*Claim) bool) error {
-		for c, err := range v.snap.Claims(ctx, []string{key}) {
+	families := func(keys []string, rests func(*Claim) bool) error {
+		for c, err := range v.snap.Claims(ctx, keys) {
 			if err != nil {
 				return err
 			}
@@ -217,10 +217,22 @@ func (v *View) entries(ctx context.Context, id ID) (entries []Entry, known bool,
 		}
 		return nil
 	}
+	// idsOf gives all ids of the entities that a fact names.
+	idsOf := func(ids ...ID) (func(ID) []ID, error) {
+		entities, err := v.entities(ctx, ids)
+		all := make(map[ID][]ID)
+		for i, id := range ids {
+			all[id] = []ID{id}
+			if entities[i] != nil {
+				all[id] = append(all[id], entities[i].Merged...)
+			}
+		}
+		return func(id ID) []ID { return all[id] }, err
+	}
 	switch r := records[0].(type) {
 	case *Entity:
 		seen := make(map[ID]bool)
-		for m, err := range v.snap.ClaimsAbout(ctx, ClaimQuery{Of: []ID{r.ID}}) {
+		for m, err := range v.snap.ClaimsAbout(ctx, ClaimQuery{Of: append([]ID{r.ID}, r.Merged...)}) {
 			if err != nil {
 				return nil, false, err
 			}
@@ -232,22 +244,32 @@ func (v *View) entries(ctx context.Context, id ID) (entries []Entry, known bool,
 			}
 		}
 	case *Relation:
-		key := relationFamily(r.Type, r.From, r.To)
-		err = family(key, func(c *Claim) bool { return c.Fact == r.ID || c.Fact == id })
+		ids, err := idsOf(r.From, r.To)
+		if err != nil {
+			return nil, false, err
+		}
+		keys := familiesOf(&RelationStatement{Type: r.Type, From: r.From, To: r.To}, ids)
+		err = families(keys, func(c *Claim) bool { return c.Fact == r.ID || c.Fact == id })
 		if err == nil && len(entries) == 0 && r.OpenedBy != "" {
 			return v.entries(ctx, r.OpenedBy) // a holding that only a deal tells of
 		}
+		return entries, true, err
 	case *Observation:
-		err = family(figureFamily(r.ID), func(*Claim) bool { return true })
+		ids, err := idsOf(r.Subject)
+		if err != nil {
+			return nil, false, err
+		}
+		err = families(familiesOf(&r.Figure, ids), func(*Claim) bool { return true })
+		return entries, true, err
 	case *Claim:
 		if id == r.ID {
 			return entriesAfter(r, 0), true, nil
 		}
 		if _, entity := r.Statement.(*EntityStatement); entity {
-			err = family(r.Family(), func(*Claim) bool { return true })
+			err = families([]string{r.Family()}, func(*Claim) bool { return true })
 			break
 		}
-		err = family(r.Family(), func(c *Claim) bool { return c.Fact == id || c.Fact == r.Fact })
+		err = families([]string{r.Family()}, func(c *Claim) bool { return c.Fact == id || c.Fact == r.Fact })
 	case *Source:
 		for _, s := range append(slices.Clone(r.Earlier), r) {
 			entries = append(entries, describedEntry(s))
@@ -314,6 +336,10 @@ func (c *Claim) Summary() string {
 		return s.summary()
 	case *Figure:
 		return s.summary()
+	case *SameStatement:
+		return fmt.Sprintf("%s is the same as %s", s.Entity, s.As)
+	case *DifferentStatement:
+		return fmt.Sprintf("%s and %s are not the same", s.Entity, s.Other)
 	case *AbsenceStatement:
 		return s.summary()
 	}

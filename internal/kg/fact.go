@@ -56,11 +56,15 @@ func compareNatural(a, b string) int {
 	return cmp.Compare(len(a), len(b))
 }
 
-// entityFact works out what the claims about an entity itself agree on. It
-// returns nil where no claim says that the entity exists.
-func entityFact(id ID, claims []*Claim) *Entity {
-	claims = slices.SortedFunc(slices.Values(claims), bySeniority)
-	e := &Entity{ID: id}
+// entityFact works out what the claims about an entity itself agree on, under all
+// of its ids. What is said under the id by which it is known comes before what is
+// said under the others, which are merged. It returns nil where no claim says
+// that the entity exists.
+func entityFact(id ID, claims []*Claim, merged []ID) *Entity {
+	claims = slices.SortedFunc(slices.Values(claims), func(a, b *Claim) int {
+		return cmp.Or(cmp.Compare(foreign(a, id), foreign(b, id)), bySeniority(a, b))
+	})
+	e := &Entity{ID: id, Merged: merged}
 	type named struct{ text, lang string }
 	names := make(map[named]*Name)
 	nameClaims := make(map[named][]*Claim)
@@ -138,6 +142,14 @@ func entityFact(id ID, claims []*Claim) *Entity {
 	return e
 }
 
+// foreign is 1 where a claim about an entity itself is said under another id, else 0.
+func foreign(c *Claim, id ID) int {
+	if c.Statement.mentions()[0] != id {
+		return 1
+	}
+	return 0
+}
+
 // absenceFacts joins the claims that say the same of an absence.
 func absenceFacts(claims []*Claim) []Absence {
 	var facts []Absence
@@ -157,14 +169,15 @@ func absenceFacts(claims []*Claim) []Absence {
 	return facts
 }
 
-// observationFact works out one figure from the claims that state it. It
-// returns nil where there are none.
-func observationFact(claims []*Claim) *Observation {
+// observationFact works out one figure from the claims that state it, of the
+// entity as it is known. It returns nil where there are none.
+func observationFact(claims []*Claim, canon func(ID) ID) *Observation {
 	if len(claims) == 0 {
 		return nil
 	}
 	claims = slices.SortedFunc(slices.Values(claims), bySeniority)
-	o := &Observation{Figure: *claims[0].Statement.(*Figure)}
+	stated := claims[0].Statement.(*Figure)
+	o := &Observation{Figure: *stated.of(canon(stated.Subject))}
 	o.ID = o.observationID()
 	// The wording that commits itself most is shown; all are kept as claims.
 	for _, c := range claims {
@@ -179,14 +192,15 @@ func observationFact(claims []*Claim) *Observation {
 
 // relationFacts sorts the claims of one type between two entities into
 // relations: claims that can speak of the same thing are one relation, called
-// after the oldest of them. before holds the relations that the family had;
-// redirects tell where the ids of those that have merged into another lead.
+// after the oldest of them. canon tells under which ids the two are known, and
+// kinds of what kind they are; nil where nobody asks.
 //
 // Claims are taken most precise first, and each joins the first group with
 // which it agrees in every respect: dates that meet, shares that meet, sums
 // that differ by no more than half a percent, what is declared as a summary or is
-// not, and for roles, free relations and control the same words. Ties fall by content, so the order of recording plays no part.
-func relationFacts(claims []*Claim, kinds map[ID]EntityKind, before []*Relation) (facts []relationFact, redirects []*Redirect) {
+// not, and for roles, free relations and control the same words. Ties fall by
+// content, so the order of recording plays no part.
+func relationFacts(claims []*Claim, canon func(ID) ID, kinds map[ID]EntityKind) (facts []relationFact) {
 	claims = slices.SortedFunc(slices.Values(claims), func(a, b *Claim) int {
 		x, y := a.Statement.(*RelationStatement), b.Statement.(*RelationStatement)
 		return cmp.Or(
@@ -205,20 +219,11 @@ func relationFacts(claims []*Claim, kinds map[ID]EntityKind, before []*Relation)
 		}
 		groups[i].add(c)
 	}
-	taken := make(map[ID]bool)
 	for _, g := range groups {
 		g.id = relationID(slices.MinFunc(g.claims, bySeniority))
-		taken[g.id] = true
-		facts = append(facts, relationFact{g.relation(kinds), g.claims})
+		facts = append(facts, relationFact{g.relation(canon, kinds), g.claims})
 	}
-	for _, old := range before {
-		if !taken[old.ID] {
-			if heir := heirOf(old, groups); heir != "" {
-				redirects = append(redirects, &Redirect{From: old.ID, To: heir})
-			}
-		}
-	}
-	return facts, redirects
+	return facts
 }
 
 // relationFact is a relation with the claims on which it rests.
@@ -330,35 +335,39 @@ func narrow(a, b PartialDate) PartialDate {
 }
 
 // relationID is the id of the relation of which the claim is the oldest. It
-// depends on that claim alone, so that ids can be worked out again for any
-// moment, and since no claim supports two relations, no two share an id.
+// depends on that claim alone, and not on who its ends are known as, so that ids
+// can be worked out again for any moment, and since no claim supports two
+// relations, no two share an id.
 func relationID(oldest *Claim) ID {
 	s := oldest.Statement.(*RelationStatement)
 	return derivedID(relationPrefix, s.Type.String(), string(s.From), string(s.To), string(oldest.ID))
 }
 
-// heirOf returns the relation to which most claims of an old one have gone.
-func heirOf(old *Relation, groups []*relationGroup) ID {
-	var heir ID
-	most := 0
-	for _, g := range groups {
-		n := 0
-		for _, c := range g.claims {
-			if c.Fact == old.ID {
-				n++
+// heirs tells for relations on which claims have rested to which relation most of
+// these have gone.
+func heirs(facts []relationFact, rested map[ID]ID) map[ID]ID {
+	heir, most := make(map[ID]ID), make(map[ID]int)
+	for _, f := range facts {
+		n := make(map[ID]int)
+		for _, c := range f.claims {
+			if old := rested[c.ID]; old != "" {
+				n[old]++
 			}
 		}
-		if n > most {
-			heir, most = g.id, n
+		for old, n := range n {
+			if n > most[old] {
+				heir[old], most[old] = f.ID, n
+			}
 		}
 	}
 	return heir
 }
 
-func (g *relationGroup) relation(kinds map[ID]EntityKind) *Relation {
+func (g *relationGroup) relation(canon func(ID) ID, kinds map[ID]EntityKind) *Relation {
 	s := &g.sum
+	from, to := canon(s.From), canon(s.To)
 	r := &Relation{
-		ID: g.id, Type: s.Type, From: s.From, To: s.To, FromKind: kinds[s.From], ToKind: kinds[s.To],
+		ID: g.id, Type: s.Type, From: from, To: to, FromKind: kinds[from], ToKind: kinds[to],
 		Start: s.Start, End: s.End, Stake: s.Stake, Money: s.Money, Text: s.Text, Attributes: s.Attributes,
 		Citations: citations(g.claims),
 	}

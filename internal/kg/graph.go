@@ -117,7 +117,11 @@ func (g *Graph) stage(ctx context.Context, w Write) (Applied, func(context.Conte
 	if err := a.materialise(ctx); err != nil {
 		return Applied{}, nil, err
 	}
-	revision, wait, err := g.hand(ctx, a.batch())
+	batch := a.batch()
+	if len(a.moved) > 0 && len(batch.Put)+len(batch.Delete) > MaxBatch {
+		return Applied{}, nil, a.tooLarge()
+	}
+	revision, wait, err := g.hand(ctx, batch)
 	if err != nil {
 		return Applied{}, nil, err
 	}
@@ -243,6 +247,7 @@ type application struct {
 	late error
 
 	known   map[ID]Record // what the store holds of all that is mentioned
+	looked  map[ID]bool   // what has been looked for in it
 	fresh   []*Claim      // claims that do not stand yet
 	kinds   map[ID]EntityKind
 	metrics *vocabulary
@@ -253,6 +258,15 @@ type application struct {
 	// named are the families of which the write speaks, also where it finds
 	// that there is nothing to do.
 	named map[string]bool
+	// before says which ids name one thing as it is stored, after as the write
+	// leaves it. The two differ in what is judged anew: moved are the ids that
+	// will be known under another than before.
+	before, after *identities
+	judged        map[ID]bool
+	judgements    map[ID]*Claim // all claims about who they are
+	moved         []ID
+	// rested says on which facts the claims rest that stood before the write.
+	rested map[ID]ID
 
 	// puts and gone are what changes. What is in both is put: another record
 	// has taken the place of one that is gone.
@@ -264,11 +278,15 @@ type application struct {
 }
 
 func newApplication(snap Snapshot, w Write, at time.Time) *application {
-	return &application{
+	a := &application{
 		snap: snap, write: w, at: at, revision: snap.Revision() + 1,
 		puts: make(map[ID]Record), gone: make(map[ID]bool), kinds: make(map[ID]EntityKind), touchedMetrics: make(map[ID]map[string]bool),
 		retracted: make(map[ID]*Claim), leaving: make(map[ID]bool), named: make(map[string]bool),
+		known: make(map[ID]Record), looked: make(map[ID]bool), judgements: make(map[ID]*Claim), rested: make(map[ID]ID),
 	}
+	a.before = newIdentities()
+	a.after = a.before
+	return a
 }
 
 // prepare checks the write against itself and against what the graph holds.
@@ -324,7 +342,7 @@ func (a *application) prepare(ctx context.Context) error {
 	if receipt != nil {
 		ids[receipt.ID] = true
 	}
-	if err := a.lookUp(ctx, ids); err != nil {
+	if err := a.look(ctx, ids); err != nil {
 		return err
 	}
 	if receipt != nil {
@@ -343,7 +361,9 @@ func (a *application) prepare(ctx context.Context) error {
 	}
 	a.learnKinds(claims, at, bad)
 	for i, c := range claims {
-		a.named[c.Family()] = true
+		for _, key := range familiesOf(c.Statement, a.before.class) {
+			a.named[key] = true
+		}
 		old, _ := a.known[c.ID].(*Claim)
 		if old != nil && old.Live() {
 			a.applied.Known++
@@ -361,6 +381,9 @@ func (a *application) prepare(ctx context.Context) error {
 		}
 		a.applied.Recorded++
 		a.fresh = append(a.fresh, c)
+	}
+	if err := a.judge(ctx, at, claims, bad); err != nil {
+		return err
 	}
 	for i, c := range a.write.Conflicts {
 		bad.add(InConflicts, i, a.checkConflict(c))
@@ -460,33 +483,19 @@ func (a *application) vocabulary(ctx context.Context, bad *Rejection) (*vocabula
 	return newVocabulary(slices.Collect(maps.Values(byName))), nil
 }
 
-func (a *application) lookUp(ctx context.Context, ids map[ID]bool) error {
-	wanted := slices.Sorted(maps.Keys(ids))
-	records, err := a.snap.Get(ctx, wanted)
-	if err != nil {
-		return err
-	}
-	a.known = make(map[ID]Record, len(wanted))
-	for i, r := range records {
-		if r != nil {
-			a.known[wanted[i]] = r
-		}
-	}
-	return nil
-}
-
 // learnKinds notes the kind of every entity that the store or the write knows.
 func (a *application) learnKinds(claims []*Claim, at []int, bad *Rejection) {
 	for id, r := range a.known {
-		if e, ok := r.(*Entity); ok && !a.leaving[id] {
-			a.kinds[id] = e.Kind
+		_, isMerged := mergedInto(r)
+		if kind := a.storedKind(id); kind != 0 && !a.leaving[id] && (isMerged || r.RecordKind() == RecordEntity) {
+			a.kinds[id] = kind
 		}
 	}
 	named := make(map[ID]bool)
 	for i, c := range claims {
 		switch s := c.Statement.(type) {
 		case *EntityStatement:
-			if old, ok := a.known[s.Entity]; ok && old.RecordKind() != RecordEntity && !leadsToClaim(old) {
+			if old, ok := a.known[s.Entity]; ok && a.storedKind(s.Entity) == 0 && !leadsToClaim(old) {
 				bad.add(InClaims, at[i], Invalidf("id", "the id %s is taken already (%s)", s.Entity, old.RecordKind()))
 			}
 			if _, ok := a.puts[s.Entity]; ok {
@@ -510,10 +519,7 @@ func (a *application) learnKinds(claims []*Claim, at []int, bad *Rejection) {
 }
 
 // isNew reports that no entity has the id.
-func (a *application) isNew(id ID) bool {
-	_, ok := a.known[id].(*Entity)
-	return !ok || a.leaving[id]
-}
+func (a *application) isNew(id ID) bool { return a.storedKind(id) == 0 || a.leaving[id] }
 
 // leadsToClaim reports that the record stands where a fact was of which every
 // claim has been taken back: its id is free to be that of the same fact again.
@@ -562,6 +568,10 @@ func mentionedAs(s Statement, i int) string {
 		return [...]string{"from", "to"}[i]
 	case *Figure:
 		return "subject"
+	case *SameStatement:
+		return [...]string{"entity", "as"}[i]
+	case *DifferentStatement:
+		return [...]string{"entity", "other"}[i]
 	case *AbsenceStatement:
 		return "entity"
 	}
@@ -584,9 +594,7 @@ func (a *application) checkConflict(c *Conflict) error {
 		return Invalidf("", "a conflict about %s needs a predicate, a kind and at least one claim", c.About)
 	}
 	own := *c
-	parts := []string{"noted", string(c.About), c.Predicate}
 	for _, p := range c.Claims {
-		parts = append(parts, p.Value)
 		if p.Value == "" || len(p.Citations) == 0 {
 			return Invalidf("", "every claim of a conflict about %s needs a value and a citation", c.About)
 		}
@@ -594,87 +602,135 @@ func (a *application) checkConflict(c *Conflict) error {
 			if !a.isSource(cite.Source) {
 				return Invalidf("", "there is no source %q", clip(string(cite.Source)))
 			}
-			parts = append(parts, string(cite.Source), cite.Locator)
 		}
 	}
-	own.ID = derivedID(conflictPrefix, parts...)
-	own.Rule = ""
+	own.ID, own.About, own.Rule = c.notedID(c.About), a.after.canon(c.About), ""
 	a.puts[own.ID] = &own
 	return nil
 }
 
 // materialise works out the facts of every family that the write touches, and
-// of those that bear on the ownership of a company that it touches.
+// of those that bear on the ownership of a company that it touches. A family is
+// that of all ids of its entities together.
 func (a *application) materialise(ctx context.Context) error {
-	families := make(map[string][]*Claim)
-	companies := make(map[ID]*company)
 	touched := slices.Clone(a.fresh)
 	for _, id := range slices.Sorted(maps.Keys(a.retracted)) {
 		touched = append(touched, a.retracted[id])
 	}
-	fresh := make(map[ID]bool)
-	for _, c := range a.fresh {
-		families[c.Family()] = append(families[c.Family()], c)
-		fresh[c.ID] = true
+	moved, err := a.readMoved(ctx)
+	if err != nil {
+		return err
 	}
-	for _, c := range touched {
-		if _, ok := families[c.Family()]; !ok {
-			families[c.Family()] = nil
-		}
-		if s, ok := c.Statement.(*RelationStatement); ok {
-			if id := s.ownershipOf(); id != "" && companies[id] == nil {
-				companies[id] = &company{}
-			}
-		}
-	}
+	touched = append(touched, moved...)
 	// What the write would take back may be gone by now, and that is a change.
 	watched := make(map[string]bool)
 	if a.write.Since != nil {
 		maps.Copy(watched, a.named)
 	}
-	if err := a.readCompanies(ctx, touched, companies, families); err != nil {
+	wanted := make(map[string]bool)
+	for _, id := range a.moved {
+		for _, other := range a.circle(id) {
+			wanted[entityFamily(other)] = true
+			watched[entityFamily(other)] = a.write.Since != nil
+		}
+	}
+	companies := make(map[ID]*company)
+	for _, c := range touched {
+		for _, key := range familiesOf(c.Statement, a.circle) {
+			wanted[key] = true
+		}
+		if s, ok := c.Statement.(*RelationStatement); ok && s.ownershipOf() != "" {
+			for _, id := range a.circle(s.ownershipOf()) {
+				companies[a.after.canon(id)] = &company{}
+			}
+		}
+	}
+	held, err := a.readCompanies(ctx, touched, companies, wanted)
+	if err != nil {
 		return err
 	}
-	read := maps.Clone(watched)
-	for family := range families {
-		read[family] = true
+	groups, err := a.readFamilies(ctx, wanted, watched)
+	if err != nil {
+		return err
 	}
-	order := slices.Sorted(maps.Keys(read))
+	before, err := a.factsBefore(ctx, groups)
+	if err != nil {
+		return err
+	}
+	a.restJudgements()
+	for _, key := range slices.Sorted(maps.Keys(groups)) {
+		if g := groups[key]; isAboutEntity(g.claims[0].Statement) {
+			a.materialiseEntity(g)
+		}
+	}
+	a.materialiseRelations(groups, before, companies)
+	a.materialiseHoldings(companies, held, before)
+	a.materialiseObservations(groups, before)
+	if err := a.moveNoted(ctx); err != nil {
+		return err
+	}
+	return a.findConflicts(ctx)
+}
+
+// familyGroup is all claims, live or not, from which facts are worked out together.
+type familyGroup struct {
+	claims, live []*Claim
+	// relations are those that the live claims give, if these are about some.
+	relations []relationFact
+}
+
+func isAboutEntity(s Statement) bool {
+	switch s.(type) {
+	case *EntityStatement, *NameStatement, *IdentifierStatement, *FiscalYearStatement, *AbsenceStatement:
+		return true
+	}
+	return false
+}
+
+// readFamilies reads the families that are wanted, as the write leaves them, and
+// puts those together that are about the same. It refuses the write if one of
+// those that are watched has changed.
+func (a *application) readFamilies(ctx context.Context, wanted, watched map[string]bool) (map[string]*familyGroup, error) {
+	groups := make(map[string]*familyGroup)
+	add := func(c *Claim) {
+		if c.Live() {
+			a.rested[c.ID] = c.Fact
+		}
+		if own := a.retracted[c.ID]; own != nil {
+			c = own
+			a.puts[c.ID] = c
+		}
+		key := a.after.family(c.Statement)
+		g := groups[key]
+		if g == nil {
+			g = &familyGroup{}
+			groups[key] = g
+		}
+		if g.claims = append(g.claims, c); c.Live() {
+			g.live = append(g.live, c)
+		}
+	}
+	fresh := make(map[ID]bool)
+	for _, c := range a.fresh {
+		fresh[c.ID] = true
+		add(c)
+	}
+	read := maps.Clone(wanted)
+	maps.Copy(read, watched)
 	var newer []Entry
-	for c, err := range a.snap.Claims(ctx, order) {
+	for c, err := range a.snap.Claims(ctx, slices.Sorted(maps.Keys(read))) {
 		if err != nil {
-			return err
+			return nil, err
 		}
 		family := c.Family()
 		if watched[family] {
 			newer = append(newer, entriesAfter(c, *a.write.Since)...)
 		}
-		if _, ok := families[family]; !ok {
-			continue
-		}
-		if own := a.retracted[c.ID]; own != nil {
-			c = own
-		}
-		if !fresh[c.ID] {
-			families[family] = append(families[family], c)
+		if wanted[family] && !fresh[c.ID] {
+			add(c)
 		}
 	}
-	if err := a.checkSince(newer); err != nil {
-		return err
-	}
-	before, err := a.factsBefore(ctx, families)
-	if err != nil {
-		return err
-	}
-	for _, family := range order {
-		if len(families[family]) > 0 {
-			a.materialiseFamily(families[family], before, companies)
-		}
-	}
-	for _, id := range slices.Sorted(maps.Keys(companies)) {
-		a.materialiseHoldings(id, companies[id], before)
-	}
-	return a.findConflicts(ctx)
+	return groups, a.checkSince(newer)
 }
 
 // checkSince refuses a write that rests on what is not so any more.
@@ -694,13 +750,9 @@ func (a *application) checkSince(newer []Entry) error {
 	return &ConflictError{Since: *a.write.Since, Changed: newer[max(0, len(newer)-MaxProblems):]}
 }
 
-// company gathers what bears on the ownership of one company.
-type company struct {
-	// before are the holdings in it that the store has.
-	before []*Relation
-	// deals, holdings and mergers are as their claims give them.
-	deals, holdings, mergers []*Relation
-}
+// company gathers what bears on the ownership of one company: deals, holdings and
+// mergers as their claims give them.
+type company struct{ deals, holdings, mergers []*Relation }
 
 // ownershipOf returns the company on whose ownership the statement bears, or "".
 func (s *RelationStatement) ownershipOf() ID {
@@ -713,76 +765,85 @@ func (s *RelationStatement) ownershipOf() ID {
 	return ""
 }
 
-// readCompanies reads the holdings in the companies, and adds the families of
-// all claims that bear on who owns them.
-func (a *application) readCompanies(ctx context.Context, touched []*Claim, companies map[ID]*company, families map[string][]*Claim) error {
-	ids := slices.Sorted(maps.Keys(companies))
-	if len(ids) == 0 {
-		return a.learnMoreKinds(ctx, families)
+// readCompanies returns the holdings that the store has in the companies, and
+// adds the families of all claims that bear on who owns them.
+func (a *application) readCompanies(ctx context.Context, touched []*Claim, companies map[ID]*company, wanted map[string]bool) (held []*Relation, err error) {
+	if len(companies) == 0 {
+		return nil, nil
 	}
-	add := func(family string) {
-		if _, ok := families[family]; !ok {
-			families[family] = nil
+	add := func(t RelationType, from, to ID) {
+		for _, key := range familiesOf(&RelationStatement{Type: t, From: from, To: to}, a.circle) {
+			wanted[key] = true
 		}
 	}
 	for _, c := range touched {
 		if s, ok := c.Statement.(*RelationStatement); ok && (s.Type == Owns || s.Type == Acquired) {
-			add(relationFamily(Owns, s.From, s.To))
-			add(relationFamily(Acquired, s.From, s.To))
+			add(Owns, s.From, s.To)
+			add(Acquired, s.From, s.To)
 		}
 	}
-	for e, err := range a.snap.Relations(ctx, RelationQuery{Of: ids, Direction: In, Types: []RelationType{Owns, Acquired}}) {
+	stored := make(map[ID]bool)
+	for id := range companies {
+		for _, other := range a.circle(id) {
+			stored[a.before.canon(other)] = true
+		}
+	}
+	var bearing []*Relation
+	ends := make(map[ID]bool)
+	note := func(r *Relation) {
+		bearing = append(bearing, r)
+		ends[r.From], ends[r.To] = true, true
+	}
+	of := slices.Sorted(maps.Keys(stored))
+	for e, err := range a.snap.Relations(ctx, RelationQuery{Of: of, Direction: In, Types: []RelationType{Owns, Acquired}}) {
 		if err != nil {
-			return err
+			return nil, err
 		}
-		r := e.Relation
-		add(relationFamily(Owns, r.From, r.To))
-		add(relationFamily(Acquired, r.From, r.To))
-		if r.Type == Owns {
-			companies[ids[e.At]].before = append(companies[ids[e.At]].before, r)
+		note(e.Relation)
+		if e.Relation.Type == Owns {
+			held = append(held, e.Relation)
 		}
 	}
-	for e, err := range a.snap.Relations(ctx, RelationQuery{Of: ids, Direction: Out, Types: []RelationType{MergedInto}}) {
+	for e, err := range a.snap.Relations(ctx, RelationQuery{Of: of, Direction: Out, Types: []RelationType{MergedInto}}) {
 		if err != nil {
-			return err
+			return nil, err
 		}
-		add(relationFamily(MergedInto, e.Relation.From, e.Relation.To))
+		note(e.Relation)
 	}
-	return a.learnMoreKinds(ctx, families)
+	if err := a.look(ctx, ends); err != nil {
+		return nil, err
+	}
+	for _, r := range bearing {
+		add(r.Type, r.From, r.To)
+	}
+	return held, nil
 }
 
-// learnMoreKinds notes the kinds of the ends of families that were added.
-func (a *application) learnMoreKinds(ctx context.Context, families map[string][]*Claim) error {
-	missing := make(map[ID]bool)
-	for family := range families {
-		if from, to, ok := relationEnds(family); ok {
-			for _, id := range []ID{from, to} {
-				if a.kinds[id] == 0 {
-					missing[id] = true
-				}
+// kindsNow returns the kinds of the ends of the relations that the claims give.
+func (a *application) kindsNow(claims []*Claim) map[ID]EntityKind {
+	kinds := make(map[ID]EntityKind)
+	for _, c := range claims {
+		for _, id := range c.Statement.mentions() {
+			id = a.after.canon(id)
+			if kinds[id] = a.kinds[id]; kinds[id] == 0 {
+				kinds[id] = a.storedKind(id)
 			}
 		}
 	}
-	ids := slices.Sorted(maps.Keys(missing))
-	records, err := a.snap.Get(ctx, ids)
-	if err != nil {
-		return err
-	}
-	for _, r := range records {
-		if e, ok := r.(*Entity); ok {
-			a.kinds[e.ID] = e.Kind
-		}
-	}
-	return nil
+	return kinds
 }
 
-// factsBefore fetches the facts that the claims of the families support so far.
-func (a *application) factsBefore(ctx context.Context, families map[string][]*Claim) (map[ID]Record, error) {
+// factsBefore fetches the facts that the claims support so far, and where
+// entities are joined or split what else has an id that these claims can give.
+func (a *application) factsBefore(ctx context.Context, groups map[string]*familyGroup) (map[ID]Record, error) {
 	ids := make(map[ID]bool)
-	for _, claims := range families {
-		for _, c := range claims {
+	for _, g := range groups {
+		for _, c := range g.claims {
 			if c.Fact != "" {
 				ids[c.Fact] = true
+			}
+			if len(a.moved) > 0 {
+				ids[ownFact(c)] = true
 			}
 		}
 	}
@@ -800,52 +861,58 @@ func (a *application) factsBefore(ctx context.Context, families map[string][]*Cl
 	return facts, nil
 }
 
-// materialiseFamily works out the facts of a family from all its claims, live or not.
-func (a *application) materialiseFamily(claims []*Claim, before map[ID]Record, companies map[ID]*company) {
-	live := make([]*Claim, 0, len(claims))
-	for _, c := range claims {
-		if c.Live() {
-			live = append(live, c)
-		} else if a.retracted[c.ID] != nil {
-			a.puts[c.ID] = c
-		}
-	}
-	switch s := claims[0].Statement.(type) {
+// ownFact is the id of the fact that the claim alone would give, if no two
+// entities were the same.
+func ownFact(c *Claim) ID {
+	switch s := c.Statement.(type) {
 	case *RelationStatement:
-		a.materialiseRelations(s, claims, live, before, companies[s.ownershipOf()])
+		return relationID(c)
 	case *Figure:
-		if o := observationFact(live); o != nil {
-			a.rest(live, o.ID)
-			a.put(o, before, &a.applied.Observations)
-		} else if id := s.observationID(); before[id] != nil {
-			a.bury(id, claims, &a.applied.Observations)
-		}
-		if a.touchedMetrics[s.Subject] == nil {
-			a.touchedMetrics[s.Subject] = make(map[string]bool)
-		}
-		for _, name := range a.metrics.close(s.Metric) {
-			a.touchedMetrics[s.Subject][name] = true
-		}
-	default:
-		id := s.mentions()[0]
-		if e := entityFact(id, live); e != nil {
-			a.rest(live, id)
-			a.put(e, a.known, &a.applied.Entities)
-		} else if _, ok := a.known[id].(*Entity); ok {
-			a.bury(id, claims, &a.applied.Entities)
+		return s.observationID()
+	}
+	return c.Statement.mentions()[0]
+}
+
+// restJudgements lets claims about who is who rest on what comes of them.
+func (a *application) restJudgements() {
+	for _, c := range slices.Concat(slices.Collect(maps.Values(a.judgements)), a.fresh) {
+		switch c.Statement.(type) {
+		case *SameStatement, *DifferentStatement:
+			entity := c.Statement.mentions()[0]
+			if own := a.puts[c.ID]; own == nil && c.Live() && a.retracted[c.ID] == nil && a.judged[entity] {
+				a.rest([]*Claim{c}, a.after.canon(entity))
+			}
 		}
 	}
 }
 
-// bury puts the oldest claim on which a fact rested in the place of the fact, of
+// materialiseEntity works out an entity from what is said of all its ids, and
+// lets those under which it is not known lead to it.
+func (a *application) materialiseEntity(g *familyGroup) {
+	id := a.after.canon(g.claims[0].Statement.mentions()[0])
+	merged := a.after.merged(id)
+	if e := entityFact(id, g.live, merged); e != nil {
+		a.rest(g.live, id)
+		a.put(e, a.known, &a.applied.Entities)
+	} else if a.storedKind(id) != 0 {
+		a.bury(id, g.claims, &a.applied.Entities)
+	}
+	for _, other := range merged {
+		if a.before.canon(other) != id {
+			a.puts[other] = &Redirect{From: other, To: id}
+		}
+	}
+}
+
+// bury puts the oldest of the claims that gave a fact in the place of the fact, of
 // which every claim has been taken back: whoever has its id finds out why.
 func (a *application) bury(fact ID, claims []*Claim, changed *int) {
 	var oldest *Claim
 	for _, c := range claims {
-		if c.Fact != fact || c.Live() {
+		if c.Live() || c.Fact != fact && ownFact(c) != fact {
 			continue
 		}
-		if _, exists := c.Statement.(*EntityStatement); !exists && fact == c.Statement.mentions()[0] {
+		if _, exists := c.Statement.(*EntityStatement); !exists && isAboutEntity(c.Statement) {
 			continue // an entity leads to the claim that there is such a thing
 		}
 		if oldest == nil || bySeniority(c, oldest) < 0 {
@@ -859,88 +926,270 @@ func (a *application) bury(fact ID, claims []*Claim, changed *int) {
 	}
 }
 
-// materialiseRelations works out the relations of one family. Holdings are left
+// materialiseRelations works out the relations of all families. Holdings are left
 // to materialiseHoldings, which knows the deals as well.
-func (a *application) materialiseRelations(s *RelationStatement, claims, live []*Claim, before map[ID]Record, of *company) {
-	var old []*Relation
-	for _, c := range claims {
-		if r, ok := before[c.Fact].(*Relation); ok && !slices.Contains(old, r) {
-			old = append(old, r)
-		}
-	}
-	slices.SortFunc(old, func(a, b *Relation) int { return strings.Compare(string(a.ID), string(b.ID)) })
-	facts, redirects := relationFacts(live, a.kinds, old)
-	held := make(map[ID]bool)
-	for _, f := range facts {
-		a.rest(f.claims, f.ID)
-		held[f.ID] = true
-		switch s.Type {
-		case Owns:
-			of.holdings = append(of.holdings, f.Relation)
+func (a *application) materialiseRelations(groups map[string]*familyGroup, before map[ID]Record, companies map[ID]*company) {
+	taken := make(map[ID]bool)
+	var about []*familyGroup // the families of relations, and what these give
+	var facts []relationFact
+	dead := make(map[ID][]*Claim) // claims that stand no more, by the relations they gave
+	for _, key := range slices.Sorted(maps.Keys(groups)) {
+		g := groups[key]
+		s, ok := g.claims[0].Statement.(*RelationStatement)
+		if !ok {
 			continue
-		case Acquired:
-			of.deals = append(of.deals, f.Relation)
-		case MergedInto:
-			of.mergers = append(of.mergers, f.Relation)
 		}
-		a.put(f.Relation, before, &a.applied.Relations)
+		about = append(about, g)
+		for _, c := range g.claims {
+			if !c.Live() {
+				dead[c.Fact] = append(dead[c.Fact], c)
+			}
+		}
+		g.relations = relationFacts(g.live, a.after.canon, a.kindsNow(g.claims))
+		of := companies[a.after.canon(s.ownershipOf())]
+		for _, f := range g.relations {
+			facts = append(facts, f)
+			taken[f.ID] = true
+			a.rest(f.claims, f.ID)
+			switch s.Type {
+			case Owns:
+				of.holdings = append(of.holdings, f.Relation)
+				continue
+			case Acquired:
+				of.deals = append(of.deals, f.Relation)
+			case MergedInto:
+				of.mergers = append(of.mergers, f.Relation)
+			}
+			a.put(f.Relation, before, &a.applied.Relations)
+		}
 	}
-	for _, r := range redirects {
-		a.puts[r.From] = r
-		held[r.From] = true
+	for _, g := range about {
+		a.leadNamesakes(g, taken)
 	}
-	for _, r := range old {
-		if !held[r.ID] {
-			a.bury(r.ID, claims, &a.applied.Relations)
+	heir := heirs(facts, a.rested)
+	for _, old := range a.oldRelations(about, before) {
+		switch {
+		case taken[old] || a.puts[old] != nil:
+		case heir[old] == "":
+			a.bury(old, dead[old], &a.applied.Relations)
+		case a.splits():
+			a.gone[old] = true // it was that of several together
+		default:
+			a.puts[old] = &Redirect{From: old, To: heir[old]}
+		}
+	}
+	if len(a.moved) > 0 {
+		a.readdress(about, before, taken)
+	}
+}
+
+// splits reports that the write takes back that entities are the same.
+func (a *application) splits() bool {
+	for _, c := range a.retracted {
+		if _, ok := c.Statement.(*SameStatement); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// leadNamesakes lets every id that a relation would have if no two entities were
+// the same lead to the relation of which its claims are a part.
+func (a *application) leadNamesakes(g *familyGroup, taken map[ID]bool) {
+	families := make(map[string][]*Claim)
+	for _, c := range g.live {
+		families[c.Family()] = append(families[c.Family()], c)
+	}
+	if len(families) < 2 {
+		return
+	}
+	of := make(map[ID]ID) // of which relation a claim is
+	for _, f := range g.relations {
+		for _, c := range f.claims {
+			of[relationID(c)] = f.ID
+		}
+	}
+	for _, claims := range families {
+		for _, f := range relationFacts(claims, func(id ID) ID { return id }, nil) {
+			if !taken[f.ID] {
+				a.puts[f.ID] = &Redirect{From: f.ID, To: of[f.ID]}
+			}
 		}
 	}
 }
 
-// materialiseHoldings works out who owns a company, from the holdings that are
-// stated and the deals in which it was bought.
-func (a *application) materialiseHoldings(of ID, c *company, before map[ID]Record) {
-	for _, r := range c.before {
+// oldRelations lists the relations on which the claims rest so far, in id order.
+func (a *application) oldRelations(about []*familyGroup, before map[ID]Record) []ID {
+	old := make(map[ID]bool)
+	for _, g := range about {
+		for _, c := range g.claims {
+			if r, ok := before[a.rested[c.ID]].(*Relation); ok {
+				old[r.ID] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(old))
+}
+
+// readdress lets the ids of old relations lead to where their claims are by now,
+// where these have gone apart from the relation to which they led.
+func (a *application) readdress(about []*familyGroup, before map[ID]Record, taken map[ID]bool) {
+	for _, g := range about {
+		for _, c := range g.claims {
+			id := relationID(c)
+			redirect, ok := before[id].(*Redirect)
+			if !ok || taken[id] || a.puts[id] != nil || leadsToClaim(redirect) {
+				continue
+			}
+			to := a.destination(redirect.To, before)
+			if slices.ContainsFunc(g.relations, func(f relationFact) bool { return f.ID == to }) {
+				continue
+			}
+			a.puts[id] = &Redirect{From: id, To: c.ID}
+			for _, f := range g.relations {
+				if slices.Contains(f.claims, c) {
+					a.puts[id] = &Redirect{From: id, To: f.ID}
+				}
+			}
+		}
+	}
+}
+
+// destination returns where an id leads when the write is done, as far as before
+// and the write know.
+func (a *application) destination(id ID, before map[ID]Record) ID {
+	for range maxRedirects {
+		redirect, ok := a.puts[id].(*Redirect)
+		if !ok && a.puts[id] == nil {
+			redirect, ok = before[id].(*Redirect)
+		}
+		if !ok {
+			break
+		}
+		id = redirect.To
+	}
+	return id
+}
+
+// materialiseHoldings works out who owns the companies, from the holdings that are
+// stated and the deals in which they were bought. held are the holdings in them
+// that the store has.
+func (a *application) materialiseHoldings(companies map[ID]*company, held []*Relation, before map[ID]Record) {
+	for _, r := range held {
 		before[r.ID] = r
 	}
-	holdings := deriveHoldings(c.deals, c.holdings, c.mergers)
-	byOwner := make(map[ID][]*Relation)
-	now := make(map[ID]bool)
-	for _, h := range holdings {
-		a.put(h, before, &a.applied.Relations)
-		now[h.ID] = true
-		byOwner[h.From] = append(byOwner[h.From], h)
+	now := make(map[ID]bool) // holdings and conflicts that there are
+	for _, id := range slices.Sorted(maps.Keys(companies)) {
+		c := companies[id]
+		holdings := deriveHoldings(c.deals, c.holdings, c.mergers)
+		byOwner := make(map[ID][]*Relation)
+		for _, h := range holdings {
+			a.put(h, before, &a.applied.Relations)
+			now[h.ID] = true
+			byOwner[h.From] = append(byOwner[h.From], h)
+		}
+		for _, owner := range slices.Sorted(maps.Keys(byOwner)) {
+			for _, conflict := range stakeConflicts(byOwner[owner]) {
+				a.puts[conflict.ID] = conflict
+				now[conflict.ID] = true
+			}
+		}
+		if whole := wholeConflict(holdings); whole != nil {
+			a.puts[whole.ID] = whole
+			now[whole.ID] = true
+		}
+		a.gone[wholeConflictID(id)] = !now[wholeConflictID(id)]
 	}
-	for _, r := range c.before {
+	type pair struct{ owner, company ID }
+	byPair := make(map[pair][]*Relation)
+	for _, r := range held {
 		if a.puts[r.ID] == nil && !now[r.ID] {
 			a.gone[r.ID] = true
 		}
-		if byOwner[r.From] == nil {
-			byOwner[r.From] = []*Relation{}
+		if id := wholeConflictID(r.To); !now[id] {
+			a.gone[id] = true
 		}
-	}
-	for _, owner := range slices.Sorted(maps.Keys(byOwner)) {
-		a.findStakeConflicts(byOwner[owner], slices.DeleteFunc(slices.Clone(c.before), func(r *Relation) bool { return r.From != owner }))
-	}
-	if whole := wholeConflict(holdings); whole != nil {
-		a.puts[whole.ID] = whole
-	} else {
-		a.gone[wholeConflictID(of)] = true
-	}
-}
-
-// findStakeConflicts looks through the holdings of one owner in one company again.
-func (a *application) findStakeConflicts(holdings, before []*Relation) {
-	found := make(map[ID]bool)
-	for _, c := range stakeConflicts(holdings) {
-		a.puts[c.ID] = c
-		found[c.ID] = true
-	}
-	for i, r := range before {
-		for _, s := range before[:i] {
-			if id := stakeConflictID(r, s); !found[id] {
+		key := pair{r.From, r.To}
+		for _, s := range byPair[key] {
+			if id := stakeConflictID(r, s); !now[id] {
 				a.gone[id] = true
 			}
 		}
+		byPair[key] = append(byPair[key], r)
+	}
+}
+
+// materialiseObservations works out the figures of all families.
+func (a *application) materialiseObservations(groups map[string]*familyGroup, before map[ID]Record) {
+	type figures struct {
+		*familyGroup
+		fact *Observation // nil where no claim stands
+	}
+	var about []figures
+	taken := make(map[ID]bool)
+	for _, key := range slices.Sorted(maps.Keys(groups)) {
+		g := groups[key]
+		if _, ok := g.claims[0].Statement.(*Figure); !ok {
+			continue
+		}
+		o := observationFact(g.live, a.after.canon)
+		about = append(about, figures{g, o})
+		if o != nil {
+			taken[o.ID] = true
+			a.rest(g.live, o.ID)
+			a.put(o, before, &a.applied.Observations)
+			for _, c := range g.live {
+				if id := ownFact(c); id != o.ID {
+					a.puts[id] = &Redirect{From: id, To: o.ID}
+				}
+			}
+		}
+		for _, c := range g.claims {
+			s := c.Statement.(*Figure)
+			a.touchMetric(a.after.canon(s.Subject), s.Metric)
+			if len(a.moved) > 0 {
+				a.touchMetric(a.before.canon(s.Subject), s.Metric)
+			}
+		}
+	}
+	for _, g := range about {
+		for _, c := range g.claims {
+			ids := []ID{a.rested[c.ID]}
+			if len(a.moved) > 0 {
+				ids = append(ids, ownFact(c))
+			}
+			for _, id := range ids {
+				if before[id] != nil && !taken[id] && a.puts[id] == nil {
+					a.leave(id, before[id], g.familyGroup, g.fact)
+				}
+			}
+		}
+	}
+}
+
+// leave says what becomes of the id of a figure that is not one any more. fact is
+// what its claims give now, nil where none of them stands.
+func (a *application) leave(id ID, stored Record, g *familyGroup, fact *Observation) {
+	own := func(c *Claim) bool { return ownFact(c) == id }
+	switch {
+	case fact != nil && stored.RecordKind() == RecordRedirect && !leadsToClaim(stored):
+		a.puts[id] = &Redirect{From: id, To: fact.ID}
+	case leadsToClaim(stored):
+	case slices.ContainsFunc(g.claims, func(c *Claim) bool { return !c.Live() && (own(c) || c.Fact == id) }):
+		a.bury(id, g.claims, &a.applied.Observations)
+	default:
+		a.gone[id] = true // it was that of several together
+	}
+}
+
+// touchMetric has the figures of an entity that are close to a metric looked
+// through for conflicts.
+func (a *application) touchMetric(subject ID, metric string) {
+	if a.touchedMetrics[subject] == nil {
+		a.touchedMetrics[subject] = make(map[string]bool)
+	}
+	for _, name := range a.metrics.close(metric) {
+		a.touchedMetrics[subject][name] = true
 	}
 }
 
@@ -984,7 +1233,7 @@ func (a *application) findConflicts(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		if !a.gone[f.Observation.ID] {
+		if _, stays := a.puts[f.Observation.ID].(*Observation); stays || a.puts[f.Observation.ID] == nil && !a.gone[f.Observation.ID] {
 			note(f.Observation)
 		}
 	}

@@ -33,8 +33,12 @@ func (v *View) KnownBy(at time.Time) {
 	}
 	v.snap = now
 	if at.Before(v.opened) {
-		v.snap = &pastSnapshot{now: now, at: at, claims: v.budget.Edges, kinds: make(map[ID]EntityKind)}
+		v.snap = newPast(now, at, v.budget.Edges)
 	}
+}
+
+func newPast(now Snapshot, at time.Time, claims int) *pastSnapshot {
+	return &pastSnapshot{now: now, at: at, claims: claims, kinds: make(map[ID]EntityKind), who: newIdentities(), judged: make(map[ID]bool)}
 }
 
 // pastSnapshot is a snapshot as it would have been at an earlier time: a
@@ -48,6 +52,12 @@ type pastSnapshot struct {
 	mu sync.Mutex
 	// kinds are those of the entities looked at so far, 0 where there was none.
 	kinds map[ID]EntityKind
+	// who says who the entities were, as far as it has been looked up: those in
+	// judged, and all who were the same.
+	who    *identities
+	judged map[ID]bool
+	// everybody reports that all judgements have been looked up.
+	everybody bool
 }
 
 // Revision is that of the moment from which the past is seen.
@@ -103,13 +113,178 @@ func (r *recollection) spend() error {
 	return nil
 }
 
+// identify makes sure that it is remembered who the entities were, and who else
+// was the same.
+func (r *recollection) identify(ids []ID) error {
+	for {
+		var unknown []ID
+		r.mu.Lock()
+		for _, id := range ids {
+			if !r.everybody && !r.judged[id] {
+				unknown = append(unknown, id)
+			}
+		}
+		r.mu.Unlock()
+		if len(unknown) == 0 {
+			return nil
+		}
+		slices.Sort(unknown)
+		unknown = slices.Compact(unknown)
+		q := ClaimQuery{Of: unknown, As: []Aspect{{Part: PartJudged}}}
+		same, err := r.judgements(r.now.ClaimsAbout(r.ctx, q))
+		if err != nil {
+			return err
+		}
+		r.mu.Lock()
+		for _, id := range unknown {
+			r.judged[id] = true
+		}
+		r.mu.Unlock()
+		ids = same
+	}
+}
+
+// identifyAll makes sure of everybody.
+func (r *recollection) identifyAll() error {
+	r.mu.Lock()
+	done := r.everybody
+	r.mu.Unlock()
+	if done {
+		return nil
+	}
+	if _, err := r.judgements(r.now.ClaimsAbout(r.ctx, ClaimQuery{All: true, As: []Aspect{{Part: PartJudged}}})); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	r.everybody = true
+	r.mu.Unlock()
+	return nil
+}
+
+// judgements remembers those of some claims by which entities were the same, and
+// returns these.
+func (r *recollection) judgements(claims iter.Seq2[Mention, error]) ([]ID, error) {
+	var same []ID
+	for m, err := range claims {
+		if err == nil {
+			err = r.spend()
+		}
+		if err != nil {
+			return nil, err
+		}
+		c := m.Claim.asOf(r.at)
+		if c == nil || !c.Live() {
+			continue
+		}
+		if s, ok := c.Statement.(*SameStatement); ok {
+			r.mu.Lock()
+			r.who.lead(s.Entity, s.As)
+			r.mu.Unlock()
+			same = append(same, s.Entity, s.As)
+		}
+	}
+	return same, nil
+}
+
+// canon returns under which id an entity was known that has been identified, and
+// class all its ids.
+func (r *recollection) canon(id ID) ID {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.who.canon(id)
+}
+
+func (r *recollection) class(id ID) []ID {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.who.class(id)
+}
+
+func (r *recollection) merged(id ID) []ID {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.who.merged(id)
+}
+
+// familyOf is the key of the family that a statement was of, identified.
+func (r *recollection) familyOf(s Statement) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.who.family(s)
+}
+
+// namesakes returns for each of today's ids all ids that name the same now, or
+// named then the same as one of these; the entities are identified.
+func (r *recollection) namesakes(ids []ID) (map[ID][]ID, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
+	today := make(map[ID][]ID, len(ids))
+	records, err := r.now.Get(r.ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	led := make(map[ID][]ID) // to whom ids lead today
+	for i, id := range ids {
+		today[id] = []ID{id}
+		switch record := records[i].(type) {
+		case *Entity:
+			today[id] = append(today[id], record.Merged...)
+		case *Redirect:
+			if to, ok := mergedInto(record); ok {
+				led[to] = append(led[to], id)
+			}
+		}
+	}
+	survivors := slices.Sorted(maps.Keys(led))
+	if len(survivors) > 0 {
+		if records, err = r.now.Get(r.ctx, survivors); err != nil {
+			return nil, err
+		}
+	}
+	for i, survivor := range survivors {
+		for _, id := range led[survivor] {
+			if e, ok := records[i].(*Entity); ok {
+				today[id] = append([]ID{survivor}, e.Merged...)
+			}
+		}
+	}
+	if err := r.identify(slices.Concat(slices.Collect(maps.Values(today))...)); err != nil {
+		return nil, err
+	}
+	all := make(map[ID][]ID, len(ids))
+	for id, class := range today {
+		for _, other := range class {
+			all[id] = append(all[id], r.class(other)...)
+		}
+		slices.Sort(all[id])
+		all[id] = slices.Compact(all[id])
+	}
+	return all, nil
+}
+
+// known returns under which ids today's entities were known then, each once.
+func (r *recollection) known(ids []ID) ([]ID, error) {
+	namesakes, err := r.namesakes(ids)
+	var known []ID
+	for _, all := range namesakes {
+		for _, id := range all {
+			known = append(known, r.canon(id))
+		}
+	}
+	slices.Sort(known)
+	return slices.Compact(known), err
+}
+
 // family is claims that are read together: those that were known and had not
 // been taken back.
 type family []*Claim
 
-// gather sorts claims into families, each claim once.
+// gather sorts claims into families, each claim once, by who is known as whom.
 func gather[T any](r *recollection, claims iter.Seq2[T, error], claim func(T) *Claim) (map[string]family, error) {
-	families := make(map[string]family)
+	var list []*Claim
+	var ids []ID
 	seen := make(map[ID]bool)
 	for x, err := range claims {
 		if err == nil {
@@ -120,18 +295,39 @@ func gather[T any](r *recollection, claims iter.Seq2[T, error], claim func(T) *C
 		}
 		if c := claim(x).asOf(r.at); c != nil && c.Live() && !seen[c.ID] {
 			seen[c.ID] = true
-			families[c.Family()] = append(families[c.Family()], c)
+			list, ids = append(list, c), append(ids, c.Statement.mentions()...)
 		}
+	}
+	if err := r.identify(ids); err != nil {
+		return nil, err
+	}
+	families := make(map[string]family)
+	for _, c := range list {
+		key := r.familyOf(c.Statement)
+		families[key] = append(families[key], c)
 	}
 	return families, nil
 }
 
-// about returns what is said of the entities in these aspects.
+// about returns what is said in these aspects of the entities that were known
+// under these ids.
 func (r *recollection) about(of []ID, as ...Aspect) (map[string]family, error) {
 	if len(of) == 0 || len(as) == 0 {
 		return nil, nil
 	}
-	return gather(r, r.now.ClaimsAbout(r.ctx, ClaimQuery{Of: of, As: as}), func(m Mention) *Claim { return m.Claim })
+	if err := r.identify(of); err != nil {
+		return nil, err
+	}
+	var all []ID
+	for _, id := range of {
+		if r.canon(id) == id {
+			all = append(all, r.class(id)...)
+		}
+	}
+	if len(all) == 0 {
+		return nil, nil
+	}
+	return gather(r, r.now.ClaimsAbout(r.ctx, ClaimQuery{Of: all, As: as}), func(m Mention) *Claim { return m.Claim })
 }
 
 // read returns the families with these keys.
@@ -145,10 +341,20 @@ func (r *recollection) read(keys []string) (map[string]family, error) {
 // everything calls visit with one family of the whole graph after the other, as
 // far as their claims are of one of the aspects.
 func (r *recollection) everything(visit func(f family), as ...Aspect) error {
+	if err := r.identifyAll(); err != nil {
+		return err
+	}
 	var here family
 	key := ""
+	// joined are the families of which there are several, of ids of one thing.
+	joined := make(map[string]family)
 	flush := func() {
-		if len(here) > 0 {
+		switch {
+		case len(here) == 0:
+		case slices.ContainsFunc(here[0].Statement.mentions(), func(id ID) bool { return len(r.class(id)) > 1 }):
+			key := r.familyOf(here[0].Statement)
+			joined[key] = append(joined[key], here...)
+		default:
 			visit(here)
 		}
 		here = nil
@@ -169,27 +375,42 @@ func (r *recollection) everything(visit func(f family), as ...Aspect) error {
 		}
 	}
 	flush()
+	for _, f := range joined {
+		visit(f)
+	}
 	return nil
 }
 
-// entities returns the entities with these ids, as far as there were any, and
-// remembers their kinds.
+// entities returns the entities that were known under these ids, as far as there
+// were any, and remembers their kinds.
 func (r *recollection) entities(ids []ID) (map[ID]*Entity, error) {
-	keys := make([]string, len(ids))
-	for i, id := range ids {
-		keys[i] = entityFamily(id)
+	if err := r.identify(ids); err != nil {
+		return nil, err
+	}
+	var keys []string
+	for _, id := range ids {
+		if r.canon(id) != id {
+			continue
+		}
+		for _, other := range r.class(id) {
+			keys = append(keys, entityFamily(other))
+		}
 	}
 	families, err := r.read(keys)
 	if err != nil {
 		return nil, err
 	}
 	entities := make(map[ID]*Entity)
+	for _, id := range ids {
+		if e := entityFact(id, families[entityFamily(id)], r.merged(id)); e != nil {
+			entities[id] = e
+		}
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for i, id := range ids {
+	for _, id := range ids {
 		r.kinds[id] = 0
-		if e := entityFact(id, families[keys[i]]); e != nil {
-			entities[id] = e
+		if e := entities[id]; e != nil {
 			r.kinds[id] = e.Kind
 		}
 	}
@@ -219,7 +440,8 @@ func (r *recollection) kindOf(id ID) EntityKind {
 }
 
 // Get returns the records with these ids. An id that named no relation yet, or
-// no longer, leads to the one that held the claim after which it is called.
+// no longer, leads to the one that held the claim after which it is called; one
+// of an entity that was the same as another leads there, and so do its figures.
 func (p *pastSnapshot) Get(ctx context.Context, ids []ID) ([]Record, error) {
 	records, err := p.now.Get(ctx, ids)
 	if err != nil {
@@ -229,7 +451,7 @@ func (p *pastSnapshot) Get(ctx context.Context, ids []ID) ([]Record, error) {
 	var entities []ID
 	var claims []*Claim
 	var conflicts []*Conflict
-	figures, relations, passed := make(map[ID]string), make(map[ID]*Relation), make(map[ID]ID)
+	figures, relations, passed := make(map[ID]*Observation), make(map[ID]*Relation), make(map[ID]ID)
 	found := make(map[ID]Record)
 	for i, id := range ids {
 		switch record := records[i].(type) {
@@ -258,13 +480,11 @@ func (p *pastSnapshot) Get(ctx context.Context, ids []ID) ([]Record, error) {
 			switch {
 			case !isDerivedID(id):
 				entities = append(entities, id)
-				if isRedirect && !leadsToClaim(redirect) {
-					found[id] = redirect // unless it was an entity then
-				}
 			case isRedirect:
 				passed[id] = redirect.To
-			case strings.HasPrefix(string(id), observationPrefix):
-				figures[id] = figureFamily(id)
+			}
+			if strings.HasPrefix(string(id), observationPrefix+"-") {
+				figures[id], _ = record.(*Observation)
 			}
 		}
 		records[i] = nil
@@ -291,9 +511,9 @@ func (p *pastSnapshot) Get(ctx context.Context, ids []ID) ([]Record, error) {
 	return records, nil
 }
 
-// pass adds to relations where the ids of old ones lead today, and to relations
-// or figures what has been taken back altogether since.
-func (r *recollection) pass(passed map[ID]ID, relations map[ID]*Relation, figures map[ID]string) error {
+// pass adds to relations and figures where the ids of old ones lead today, and
+// those that have been taken back altogether since.
+func (r *recollection) pass(passed map[ID]ID, relations map[ID]*Relation, figures map[ID]*Observation) error {
 	for range maxRedirects {
 		if len(passed) == 0 {
 			break
@@ -314,12 +534,14 @@ func (r *recollection) pass(passed map[ID]ID, relations map[ID]*Relation, figure
 				relations[ids[i]] = record
 			case *Redirect:
 				passed[ids[i]] = record.To
+			case *Observation:
+				figures[ids[i]] = record
 			case *Claim:
 				switch s := record.Statement.(type) {
 				case *RelationStatement:
 					relations[ids[i]] = &Relation{Type: s.Type, From: s.From, To: s.To}
 				case *Figure:
-					figures[ids[i]] = record.Family()
+					figures[ids[i]] = &Observation{Figure: *s}
 				}
 			}
 		}
@@ -329,37 +551,114 @@ func (r *recollection) pass(passed map[ID]ID, relations map[ID]*Relation, figure
 
 func (r *recollection) recallEntities(ids []ID, found map[ID]Record) error {
 	entities, err := r.entities(ids)
-	for id, e := range entities {
-		found[id] = e
+	if err != nil {
+		return err
 	}
-	return err
-}
-
-func (r *recollection) recallFigures(keys map[ID]string, found map[ID]Record) error {
-	families, err := r.read(slices.Sorted(maps.Values(keys)))
-	for id, key := range keys {
-		if o := observationFact(families[key]); o != nil {
-			found[id] = o
+	var known []ID
+	for _, id := range ids {
+		if e := entities[id]; e != nil {
+			found[id] = e
+		} else if canon := r.canon(id); canon != id {
+			known = append(known, canon)
 		}
 	}
-	return err
+	if err := r.learn(known); err != nil {
+		return err
+	}
+	for _, id := range ids {
+		if canon := r.canon(id); canon != id && r.kindOf(canon) != 0 {
+			found[id] = &Redirect{From: id, To: canon}
+		}
+	}
+	return nil
+}
+
+// recallFigures finds what the ids of figures named; for each the figure that it
+// names today, or nil.
+func (r *recollection) recallFigures(today map[ID]*Observation, found map[ID]Record) error {
+	var subjects []ID
+	for _, o := range today {
+		if o != nil {
+			subjects = append(subjects, o.Subject)
+		}
+	}
+	namesakes, err := r.namesakes(subjects)
+	if err != nil {
+		return err
+	}
+	keys := make(map[string]bool)
+	for id, o := range today {
+		keys[figureFamily(id)] = true
+		if o != nil {
+			for _, key := range familiesOf(&o.Figure, func(id ID) []ID { return namesakes[id] }) {
+				keys[key] = true
+			}
+		}
+	}
+	stated, err := r.read(slices.Sorted(maps.Keys(keys)))
+	if err != nil {
+		return err
+	}
+	clear(keys)
+	for _, f := range stated {
+		for _, key := range familiesOf(f[0].Statement, r.class) {
+			keys[key] = true
+		}
+	}
+	families, err := r.read(slices.Sorted(maps.Keys(keys)))
+	if err != nil {
+		return err
+	}
+	subjects = nil
+	for _, f := range families {
+		subjects = append(subjects, r.canon(f[0].Statement.(*Figure).Subject))
+	}
+	if err := r.learn(subjects); err != nil {
+		return err
+	}
+	for _, f := range families {
+		o := observationFact(f, r.canon)
+		if r.kindOf(o.Subject) == 0 {
+			continue
+		}
+		for _, c := range f {
+			if id := ownFact(c); id != o.ID {
+				if _, asked := today[id]; asked {
+					found[id] = &Redirect{From: id, To: o.ID}
+				}
+			}
+		}
+		if _, asked := today[o.ID]; asked {
+			found[o.ID] = o
+		}
+	}
+	return nil
 }
 
 // recallRelations finds what the ids of today's relations named.
 func (r *recollection) recallRelations(today map[ID]*Relation, found map[ID]Record) error {
-	var companies, ends []ID
-	keys := make(map[string]bool)
+	var ends, held []ID
 	for _, x := range today {
-		keys[relationFamily(x.Type, x.From, x.To)] = true
 		ends = append(ends, x.From, x.To)
 		if x.Type == Owns {
-			companies = append(companies, x.To)
+			held = append(held, x.To)
 		}
 	}
-	if err := r.learn(ends); err != nil {
+	namesakes, err := r.namesakes(ends)
+	if err != nil {
 		return err
 	}
+	keys := make(map[string]bool)
+	for _, x := range today {
+		for _, key := range familiesOf(&RelationStatement{Type: x.Type, From: x.From, To: x.To}, func(id ID) []ID { return namesakes[id] }) {
+			keys[key] = true
+		}
+	}
 	families, err := r.read(slices.Sorted(maps.Keys(keys)))
+	if err != nil {
+		return err
+	}
+	companies, err := r.known(held)
 	if err != nil {
 		return err
 	}
@@ -367,36 +666,53 @@ func (r *recollection) recallRelations(today map[ID]*Relation, found map[ID]Reco
 	if err != nil {
 		return err
 	}
-	for id, x := range today {
-		facts, _ := relationFacts(families[relationFamily(x.Type, x.From, x.To)], nil, nil)
-		relations := holdings[x.To]
-		if x.Type != Owns {
-			relations = nil
-			for _, f := range facts {
-				relations = append(relations, f.Relation)
+	relations := make(map[ID]*Relation)
+	for _, f := range families {
+		for _, x := range relationFacts(f, r.canon, nil) {
+			if x.Type != Owns {
+				relations[x.ID] = x.Relation
+			}
+			for _, c := range x.claims {
+				if id := relationID(c); today[id] != nil {
+					found[id] = &Redirect{From: id, To: x.ID}
+				}
 			}
 		}
-		if i := slices.IndexFunc(relations, func(y *Relation) bool { return y.ID == id }); i >= 0 {
-			if r.setKinds(relations[i]) {
-				found[id] = relations[i]
-			}
-			continue
+	}
+	for _, list := range holdings {
+		for _, x := range list {
+			relations[x.ID] = x
 		}
-		for _, f := range facts {
-			if slices.ContainsFunc(f.claims, func(c *Claim) bool { return relationID(c) == id }) {
-				found[id] = &Redirect{From: id, To: f.ID}
-			}
+	}
+	maps.DeleteFunc(relations, func(id ID, _ *Relation) bool { return today[id] == nil })
+	ends = nil
+	for _, x := range relations {
+		ends = append(ends, x.From, x.To)
+	}
+	if err := r.learn(ends); err != nil {
+		return err
+	}
+	for id, x := range relations {
+		if delete(found, id); r.setKinds(x) {
+			found[id] = x
 		}
 	}
 	return nil
 }
 
 func (r *recollection) recallConflicts(today []*Conflict, found map[ID]Record) error {
+	if len(today) == 0 {
+		return nil
+	}
 	about := make([]ID, len(today))
 	for i, c := range today {
 		about[i] = c.About
 	}
-	conflicts, err := r.conflicts(about)
+	known, err := r.known(about)
+	if err != nil {
+		return err
+	}
+	conflicts, err := r.conflicts(known)
 	for _, c := range conflicts {
 		found[c.ID] = c
 	}
@@ -410,12 +726,21 @@ func (r *recollection) setKinds(x *Relation) bool {
 	return x.FromKind != 0 && x.ToKind != 0
 }
 
-// rest makes relation claims rest on the relations of the moment.
+// rest makes claims that stood rest on the facts of the moment.
 func (r *recollection) rest(claims []*Claim) error {
+	var ids []ID
+	for _, c := range claims {
+		ids = append(ids, c.Statement.mentions()...)
+	}
+	if err := r.identify(ids); err != nil {
+		return err
+	}
 	keys := make(map[string]bool)
 	for _, c := range claims {
 		if _, ok := c.Statement.(*RelationStatement); ok {
-			keys[c.Family()] = true
+			for _, key := range familiesOf(c.Statement, r.class) {
+				keys[key] = true
+			}
 		}
 	}
 	families, err := r.read(slices.Sorted(maps.Keys(keys)))
@@ -424,15 +749,24 @@ func (r *recollection) rest(claims []*Claim) error {
 	}
 	fact := make(map[ID]ID)
 	for _, f := range families {
-		facts, _ := relationFacts(f, nil, nil)
-		for _, x := range facts {
+		for _, x := range relationFacts(f, r.canon, nil) {
 			for _, c := range x.claims {
 				fact[c.ID] = x.ID
 			}
 		}
 	}
 	for _, c := range claims {
-		c.Fact = cmp.Or(fact[c.ID], c.Fact)
+		if !c.Live() {
+			continue // it rests on what it rested on when it was taken back
+		}
+		switch s := c.Statement.(type) {
+		case *RelationStatement:
+			c.Fact = fact[c.ID]
+		case *Figure:
+			c.Fact = s.of(r.canon(s.Subject)).observationID()
+		default:
+			c.Fact = r.canon(s.mentions()[0])
+		}
 	}
 	return nil
 }
@@ -451,17 +785,36 @@ func (p *pastSnapshot) Find(ctx context.Context, keys []FindKey) ([][]Match, err
 	for _, m := range slices.Concat(found...) {
 		ids = append(ids, m.ID)
 	}
+	r := p.recollect(ctx)
+	namesakes, err := r.namesakes(ids)
+	if err != nil {
+		return nil, err
+	}
+	known := func(id ID) []ID { // under which ids it was known
+		var known []ID
+		for _, other := range namesakes[id] {
+			known = append(known, r.canon(other))
+		}
+		return known
+	}
+	for i := range ids {
+		ids = append(ids, known(ids[i])...)
+	}
 	slices.Sort(ids)
-	entities, err := p.recollect(ctx).entities(slices.Compact(ids))
+	entities, err := r.entities(slices.Compact(ids))
 	if err != nil {
 		return nil, err
 	}
 	for i, key := range keys {
-		matches := found[i][:0]
+		var matches []Match
 		for _, m := range found[i] {
-			if e := entities[m.ID]; e != nil {
-				if m.Rank = key.rank(e); m.Rank != 0 {
-					matches = append(matches, m)
+			for _, id := range known(m.ID) {
+				e := entities[id]
+				if e == nil || !contains(key.Kinds, e.Kind) || slices.ContainsFunc(matches, func(m Match) bool { return m.ID == id }) {
+					continue
+				}
+				if rank := key.rank(e); rank != 0 {
+					matches = append(matches, Match{ID: id, Kind: e.Kind, Rank: rank})
 				}
 			}
 		}
@@ -573,11 +926,10 @@ func (r *recollection) relationsAt(q *RelationQuery) ([]*Relation, error) {
 	for _, f := range families {
 		s := f[0].Statement.(*RelationStatement)
 		if contains(q.Types, Owns) && (s.Type == Owns || s.Type == Acquired) && q.Direction != In {
-			held[s.To] = true
+			held[r.canon(s.To)] = true
 		}
 		if s.Type != Owns && contains(q.Types, s.Type) {
-			facts, _ := relationFacts(f, nil, nil)
-			for _, x := range facts {
+			for _, x := range relationFacts(f, r.canon, nil) {
 				relations = append(relations, x.Relation)
 			}
 		}
@@ -606,8 +958,7 @@ func (r *recollection) allRelations(q *RelationQuery) ([]*Relation, error) {
 	companies := make(map[ID]*company)
 	err := r.everything(func(f family) {
 		s := f[0].Statement.(*RelationStatement)
-		facts, _ := relationFacts(f, nil, nil)
-		for _, x := range facts {
+		for _, x := range relationFacts(f, r.canon, nil) {
 			if owns {
 				bears(companies, x.Relation)
 			}
@@ -651,8 +1002,7 @@ func (r *recollection) holdings(held []ID) (map[ID][]*Relation, error) {
 	}
 	companies := make(map[ID]*company)
 	for _, f := range families {
-		facts, _ := relationFacts(f, nil, nil)
-		for _, x := range facts {
+		for _, x := range relationFacts(f, r.canon, nil) {
 			bears(companies, x.Relation)
 		}
 	}
@@ -781,7 +1131,7 @@ func (r *recollection) observations(of []ID) (map[ID][]*Observation, error) {
 	}
 	observations := make(map[ID][]*Observation)
 	for _, f := range families {
-		o := observationFact(f)
+		o := observationFact(f, r.canon)
 		observations[o.Subject] = append(observations[o.Subject], o)
 	}
 	if err := r.learn(slices.Collect(maps.Keys(observations))); err != nil {
@@ -864,14 +1214,9 @@ func (r *recollection) conflicts(about []ID) ([]*Conflict, error) {
 	if about != nil && len(about) == 0 {
 		return nil, nil
 	}
-	var conflicts []*Conflict
-	for c, err := range r.now.Conflicts(r.ctx, about) {
-		if err != nil {
-			return nil, err
-		}
-		if c.Rule == "" {
-			conflicts = append(conflicts, c)
-		}
+	conflicts, err := r.noted(about)
+	if err != nil {
+		return nil, err
 	}
 	figures, holdings, err := r.disputable(about)
 	if err != nil {
@@ -907,6 +1252,55 @@ func (r *recollection) conflicts(about []ID) ([]*Conflict, error) {
 	return sortConflicts(conflicts), nil
 }
 
+// noted returns the conflicts that people have noted about the entities, or all
+// where about is nil.
+func (r *recollection) noted(about []ID) ([]*Conflict, error) {
+	today := about
+	if about != nil {
+		namesakes, err := r.namesakes(about)
+		if err != nil {
+			return nil, err
+		}
+		today = slices.Concat(slices.Collect(maps.Values(namesakes))...)
+		if today, err = r.leading(today); err != nil {
+			return nil, err
+		}
+	}
+	var conflicts []*Conflict
+	var ids []ID
+	for c, err := range r.now.Conflicts(r.ctx, today) {
+		if err != nil {
+			return nil, err
+		}
+		if c.Rule == "" {
+			conflicts, ids = append(conflicts, c), append(ids, c.About)
+		}
+	}
+	namesakes, err := r.namesakes(ids)
+	if err != nil {
+		return nil, err
+	}
+	return slices.DeleteFunc(conflicts, func(c *Conflict) bool {
+		c.About = r.canon(c.notedAbout(namesakes[c.About]))
+		return about != nil && !slices.Contains(about, c.About)
+	}), nil
+}
+
+// leading returns under which ids entities are known today, each once.
+func (r *recollection) leading(ids []ID) ([]ID, error) {
+	records, err := r.now.Get(r.ctx, ids)
+	leading := []ID{}
+	for i, record := range records {
+		if to, ok := mergedInto(record); ok {
+			leading = append(leading, to)
+		} else {
+			leading = append(leading, ids[i])
+		}
+	}
+	slices.Sort(leading)
+	return slices.Compact(leading), err
+}
+
 // disputable works out what the rules look at: the figures of the entities and
 // the holdings in them; of all where about is nil.
 func (r *recollection) disputable(about []ID) (figures map[ID][]*Observation, holdings map[ID][]*Relation, err error) {
@@ -922,12 +1316,11 @@ func (r *recollection) disputable(about []ID) (figures map[ID][]*Observation, ho
 	companies := make(map[ID]*company)
 	err = r.everything(func(f family) {
 		if _, ok := f[0].Statement.(*Figure); ok {
-			o := observationFact(f)
+			o := observationFact(f, r.canon)
 			figures[o.Subject] = append(figures[o.Subject], o)
 			return
 		}
-		facts, _ := relationFacts(f, nil, nil)
-		for _, x := range facts {
+		for _, x := range relationFacts(f, r.canon, nil) {
 			bears(companies, x.Relation)
 		}
 	}, append([]Aspect{{Part: PartSubject}}, ownershipAspects...)...)
@@ -980,7 +1373,8 @@ func (r *recollection) scan(kind RecordKind, add func(Record)) error {
 	switch kind {
 	case RecordEntity:
 		return r.everything(func(f family) {
-			if e := entityFact(f[0].Statement.mentions()[0], f); e != nil {
+			id := r.canon(f[0].Statement.mentions()[0])
+			if e := entityFact(id, f, r.merged(id)); e != nil {
 				add(e)
 			}
 		}, Aspect{Part: PartItself})

@@ -26,6 +26,13 @@ type chronicle struct {
 	entities []kg.ID
 	kinds    map[kg.ID]kg.EntityKind
 	claims   []*kg.Claim
+	// same says who is the same as whom, by which claim, and different who is
+	// not; mergers are all that were ever stated.
+	same      map[kg.ID]*kg.Claim
+	different [][2]kg.ID
+	mergers   [][2]kg.ID
+	// split is set where a judgement was taken back behind the last entry.
+	split bool
 	// now is the clock of the graphs that record it.
 	now time.Time
 }
@@ -40,7 +47,7 @@ var firstEntry = time.Date(2021, 3, 1, 9, 0, 0, 0, time.UTC)
 // newChronicle makes the chronicle of a seed. Sources and metrics come with the
 // first write, for they have no history.
 func newChronicle(seed uint64) *chronicle {
-	c := &chronicle{Rand: rand.New(rand.NewPCG(seed, 0x68_6973746f7279)), seed: seed, kinds: make(map[kg.ID]kg.EntityKind)}
+	c := &chronicle{Rand: rand.New(rand.NewPCG(seed, 0x68_6973746f7279)), seed: seed, kinds: make(map[kg.ID]kg.EntityKind), same: make(map[kg.ID]*kg.Claim)}
 	at := firstEntry
 	for i := range 2 + c.IntN(5) {
 		if i > 0 && !c.chance(15) {
@@ -73,7 +80,16 @@ func (c *chronicle) write(first bool) kg.Write {
 		}}
 	}
 	say := func(s kg.Statement) {
-		claim := &kg.Claim{Statement: s, Source: oneOf[kg.ID](c, "s0", "s1", "s2"), Locator: fmt.Sprint("line ", c.IntN(6)), Note: oneOf(c, "", "", "seen")}
+		// What is no part of a claim's identity follows from it, so that to record it
+		// again is to say the same again.
+		source, line := c.IntN(3), c.IntN(6)
+		claim := &kg.Claim{Statement: s, Source: kg.ID(fmt.Sprint("s", source)), Locator: fmt.Sprint("line ", line)}
+		if line > 3 {
+			claim.Note = "seen"
+		}
+		if f, ok := s.(*kg.Figure); ok {
+			f.Qualifier = kg.Qualifier((source + line) % 3)
+		}
 		w.Claims = append(w.Claims, claim)
 		c.claims = append(c.claims, claim)
 	}
@@ -105,6 +121,7 @@ func (c *chronicle) write(first bool) kg.Write {
 			}
 		}
 	}
+	c.judge(&w)
 	for range c.IntN(4) {
 		w.Claims = append(w.Claims, oneOf(c, c.claims...)) // known already, told twice, or taken back before
 	}
@@ -114,6 +131,74 @@ func (c *chronicle) write(first bool) kg.Write {
 		}
 	}
 	return w.Write
+}
+
+// judge says at times that two entities are the same, or not, and takes back what
+// was said of that.
+func (c *chronicle) judge(w *chronicleWrite) {
+	say := func(s kg.Statement) *kg.Claim {
+		claim := &kg.Claim{Statement: s, Source: "s0", Locator: fmt.Sprint("judgement ", c.IntN(2))}
+		w.Claims = append(w.Claims, claim)
+		return claim
+	}
+	var merged []kg.ID
+	for _, id := range c.entities {
+		if c.same[id] != nil {
+			merged = append(merged, id)
+		}
+	}
+	// What is split counts as the same until the next write, so that no cycle of
+	// mergers can come of the order in which things are told.
+	var split kg.ID
+	if len(merged) > 0 && c.chance(25) {
+		split = oneOf(c, merged...)
+		w.Retractions = append(w.Retractions, kg.Retract{ID: c.same[split].ContentID(), Reason: "they are two"})
+	}
+	for range c.IntN(3) {
+		a, b := oneOf(c, c.entities...), oneOf(c, c.entities...)
+		if c.kinds[a] != c.kinds[b] || c.canon(a) == c.canon(b) {
+			continue
+		}
+		if c.chance(20) {
+			say(&kg.DifferentStatement{Entity: a, Other: b})
+			c.different = append(c.different, [2]kg.ID{a, b})
+			continue
+		}
+		if c.same[a] != nil {
+			continue
+		}
+		c.same[a] = &kg.Claim{Statement: &kg.SameStatement{Entity: a, As: b}}
+		apart := slices.ContainsFunc(c.different, func(d [2]kg.ID) bool { return c.canon(d[0]) == c.canon(d[1]) })
+		if apart || c.mergersRunInACircle() {
+			delete(c.same, a)
+			continue
+		}
+		c.same[a] = say(c.same[a].Statement)
+	}
+	if split != "" {
+		delete(c.same, split)
+	}
+}
+
+func (c *chronicle) canon(id kg.ID) kg.ID {
+	for c.same[id] != nil {
+		id = c.same[id].Statement.(*kg.SameStatement).As
+	}
+	return id
+}
+
+// mergersRunInACircle reports that some company has merged into itself.
+func (c *chronicle) mergersRunInACircle() bool {
+	left := slices.Clone(c.mergers)
+	for {
+		rest := slices.DeleteFunc(slices.Clone(left), func(m [2]kg.ID) bool {
+			return !slices.ContainsFunc(left, func(n [2]kg.ID) bool { return c.canon(n[0]) == c.canon(m[1]) })
+		})
+		if len(rest) == len(left) {
+			return len(left) > 0
+		}
+		left = rest
+	}
 }
 
 // chronicleWrite is a write in the making.
@@ -126,6 +211,13 @@ func (w *chronicleWrite) says(claim *kg.Claim) bool {
 // retracts reports that something is taken back.
 func (c *chronicle) retracts() bool {
 	return slices.ContainsFunc(c.entries, func(e chronicleEntry) bool { return len(e.write.Retractions) > 0 })
+}
+
+// splits reports that entities that were the same are so no more.
+func (c *chronicle) splits() bool {
+	return c.split || slices.ContainsFunc(c.entries, func(e chronicleEntry) bool {
+		return slices.ContainsFunc(e.write.Retractions, func(r kg.Retract) bool { return r.Reason == "they are two" })
+	})
 }
 
 // dispensable reports that an entity can do without the claim: it does not say
@@ -188,11 +280,18 @@ func (c *chronicle) relation() *kg.RelationStatement {
 	if person(s.To) && s.Type != kg.PartnersWith && s.Type != kg.RelatedTo || s.Type == kg.HoldsRole && !person(s.From) || s.Type == kg.MergedInto && (person(s.From) || s.From >= s.To) {
 		return nil
 	}
+	if s.Type == kg.MergedInto {
+		c.mergers = append(c.mergers, [2]kg.ID{s.From, s.To})
+		if c.mergersRunInACircle() {
+			c.mergers = c.mergers[:len(c.mergers)-1]
+			return nil
+		}
+	}
 	return s
 }
 
 func (c *chronicle) figure(of kg.ID) *kg.Figure {
-	f := &kg.Figure{Subject: of, Metric: oneOf(c, "revenue", "sales", "staff", "founded_date"), Qualifier: kg.Qualifier(c.IntN(3))}
+	f := &kg.Figure{Subject: of, Metric: oneOf(c, "revenue", "sales", "staff", "founded_date")}
 	switch f.Metric {
 	case "staff":
 		f.Unit, f.Value = "people", oneOf(c, 5.0, 50, 5000)
@@ -393,6 +492,9 @@ func (c *comparison) claims(today kg.Snapshot) {
 	}
 	now, then, past := get(today), get(c.then), get(c.past)
 	for i, id := range ids {
+		if now[i] == nil && c.c.splits() {
+			continue // it was the id of something that several gave together
+		}
 		_, isConflict := then[i].(*kg.Conflict)
 		relation, _ := then[i].(*kg.Relation)
 		if passed, ok := then[i].(*kg.Redirect); ok && strings.HasPrefix(string(passed.To), "c-") {
@@ -518,6 +620,9 @@ func (c *chronicle) retract(t *testing.T, g *kg.Graph, store kg.Store, at time.T
 		case c.dispensable(claim) && c.chance(30):
 			w.Retractions = append(w.Retractions, kg.Retract{ID: claim.ID, Reason: "wrong"})
 			gone[claim.ID] = true
+			if _, ok := claim.Statement.(*kg.SameStatement); ok {
+				c.split = true
+			}
 		}
 	}
 	c.now = at
@@ -667,10 +772,11 @@ func TestThePresentReadsNoClaims(t *testing.T) {
 	}
 }
 
-// A hop into the past is three calls, however many entities stand at its
-// beginning: what is said at them, what bears on the ownership of whom they
-// own, and who all these are.
-func TestAHopIntoThePastMakesThreeCalls(t *testing.T) {
+// A hop into the past is five calls, however many entities stand at its
+// beginning: who they are the same as, what is said at them, who those at the far
+// ends are the same as, what bears on the ownership of whom they own, and who all
+// these are.
+func TestAHopIntoThePastMakesFiveCalls(t *testing.T) {
 	store := kgtest.Counting(kgtest.NewModel())
 	defer store.Close()
 	now := beginning(2020)
@@ -691,7 +797,7 @@ func TestAHopIntoThePastMakesThreeCalls(t *testing.T) {
 	if edges := all(t, s.Relations(context.Background(), kg.RelationQuery{Of: of, Direction: kg.Both})); len(edges) != 200 {
 		t.Errorf("found %d relations, want a deal and a holding at each end of 100", len(edges))
 	}
-	if diff := gocmp.Diff(map[string]int{"ClaimsAbout": 2, "Claims": 1}, store.Counts()); diff != "" {
+	if diff := gocmp.Diff(map[string]int{"ClaimsAbout": 4, "Claims": 1}, store.Counts()); diff != "" {
 		t.Errorf("calls (-want +got):\n%s", diff)
 	}
 	store.Reset()

@@ -24,14 +24,20 @@ func (a *application) retract(ctx context.Context, fresh []*Claim, bad *Rejectio
 	if err != nil {
 		return err
 	}
-	keys := make(map[string]bool)
+	ids := make(map[ID]bool)
 	for _, r := range meant {
-		if r != nil {
-			keys[retractedFamily(r)], a.named[retractedFamily(r)] = true, true
+		for _, id := range entitiesOf(r) {
+			ids[id] = true
 		}
 	}
-	if err := a.knowEntities(ctx, keys); err != nil {
+	if err := a.look(ctx, ids); err != nil {
 		return err
+	}
+	keys := make(map[string]bool)
+	for _, r := range meant {
+		for _, key := range a.retractedFamilies(r) {
+			keys[key], a.named[key] = true, true
+		}
 	}
 	families := make(map[string][]*Claim)
 	for c, err := range a.snap.Claims(ctx, slices.Sorted(maps.Keys(keys))) {
@@ -48,34 +54,14 @@ func (a *application) retract(ctx context.Context, fresh []*Claim, bad *Rejectio
 		if r == nil {
 			continue
 		}
-		bad.add(InRetractions, i, a.retractClaims(r, a.write.Retractions[i].Reason, families[retractedFamily(r)], said))
+		var claims []*Claim
+		for _, key := range a.retractedFamilies(r) {
+			claims = append(claims, families[key]...)
+		}
+		bad.add(InRetractions, i, a.retractClaims(r, a.write.Retractions[i].Reason, claims, said))
 	}
 	a.applied.Taken = slices.Sorted(maps.Keys(a.retracted))
 	return a.checkLeft(ctx, meant, families, fresh, bad)
-}
-
-// knowEntities looks up the entities of which families of claims are about to be
-// taken back: a retraction may name the claims alone.
-func (a *application) knowEntities(ctx context.Context, families map[string]bool) error {
-	var ids []ID
-	for _, family := range slices.Sorted(maps.Keys(families)) {
-		if id, ok := strings.CutPrefix(family, entityFamily("")); ok && a.known[ID(id)] == nil {
-			ids = append(ids, ID(id))
-		}
-	}
-	if len(ids) == 0 {
-		return nil
-	}
-	records, err := a.snap.Get(ctx, ids)
-	if err != nil {
-		return err
-	}
-	for i, r := range records {
-		if r != nil {
-			a.known[ids[i]] = r
-		}
-	}
-	return nil
 }
 
 // meant returns the records that the retractions name, aligned with them: nil
@@ -92,6 +78,10 @@ func (a *application) meant(ctx context.Context, bad *Rejection) ([]Record, erro
 			continue
 		}
 		record := a.known[r.ID]
+		if into, ok := mergedInto(record); ok {
+			bad.add(InRetractions, i, Invalidf("id", "%s has been judged to be the same as %s; split it first, or take back %s", r.ID, into, into))
+			continue
+		}
 		for range maxRedirects {
 			passed, ok := record.(*Redirect)
 			if !ok {
@@ -116,23 +106,40 @@ func (a *application) meant(ctx context.Context, bad *Rejection) ([]Record, erro
 	return meant, nil
 }
 
-// retractedFamily is the family in which the claims of a record are.
-func retractedFamily(r Record) string {
+// retractedFamilies lists the families in which the claims of a record are. What
+// else is the same as an entity stays when that is taken back.
+func (a *application) retractedFamilies(r Record) []string {
 	switch r := r.(type) {
 	case *Relation:
-		return relationFamily(r.Type, r.From, r.To)
+		return familiesOf(&RelationStatement{Type: r.Type, From: r.From, To: r.To}, a.before.class)
 	case *Observation:
-		return figureFamily(r.ID)
+		return familiesOf(&r.Figure, a.before.class)
 	case *Entity:
-		return entityFamily(r.ID)
+		return []string{entityFamily(r.ID)}
+	case *Claim:
+		return []string{r.Family()}
 	}
-	return r.(*Claim).Family()
+	return nil
 }
 
-// retractClaims takes back those claims of a family that a record means.
-func (a *application) retractClaims(r Record, reason string, family []*Claim, said map[ID]bool) error {
+// retractedEntity returns the entity of which claims about it itself are among
+// those that a record means, or "".
+func retractedEntity(r Record) ID {
+	switch r := r.(type) {
+	case *Entity:
+		return r.ID
+	case *Claim:
+		if m := r.Mentioned(); m[0].Part == PartItself {
+			return m[0].Entity
+		}
+	}
+	return ""
+}
+
+// retractClaims takes back those of some claims that a record means.
+func (a *application) retractClaims(r Record, reason string, claims []*Claim, said map[ID]bool) error {
 	found := false
-	for _, c := range family {
+	for _, c := range claims {
 		switch r := r.(type) {
 		case *Claim:
 			if c.ID != r.ID {
@@ -169,8 +176,7 @@ func (a *application) retractClaims(r Record, reason string, family []*Claim, sa
 func (a *application) checkLeft(ctx context.Context, meant []Record, families map[string][]*Claim, fresh []*Claim, bad *Rejection) error {
 	index := make(map[ID]int) // by which retraction an entity is touched
 	for i, r := range meant {
-		if r != nil && strings.HasPrefix(retractedFamily(r), entityFamily("")) {
-			id := ID(strings.TrimPrefix(retractedFamily(r), entityFamily("")))
+		if id := retractedEntity(r); id != "" {
 			if _, ok := index[id]; !ok {
 				index[id] = i
 			}
@@ -216,7 +222,7 @@ func (a *application) checkLeaving(ctx context.Context, index map[ID]int, bad *R
 	}
 	leaving := slices.Sorted(maps.Keys(a.leaving))
 	still := make([][]ID, len(leaving))
-	q := ClaimQuery{Of: leaving, As: []Aspect{{Part: PartFrom}, {Part: PartTo}, {Part: PartSubject}}}
+	q := ClaimQuery{Of: leaving, As: []Aspect{{Part: PartFrom}, {Part: PartTo}, {Part: PartSubject}, {Part: PartJudged}}}
 	for m, err := range a.snap.ClaimsAbout(ctx, q) {
 		if err != nil {
 			return err
@@ -233,11 +239,15 @@ func (a *application) checkLeaving(ctx context.Context, index map[ID]int, bad *R
 		}
 	}
 	// What a person has noted about an entity goes with it.
-	for c, err := range a.snap.Conflicts(ctx, leaving) {
+	about := make(map[ID]bool)
+	for _, id := range leaving {
+		about[a.before.canon(id)] = true
+	}
+	for c, err := range a.snap.Conflicts(ctx, slices.Sorted(maps.Keys(about))) {
 		if err != nil {
 			return err
 		}
-		if c.Rule == "" {
+		if c.Rule == "" && a.leaving[c.notedAbout(leaving)] {
 			a.gone[c.ID] = true
 		}
 	}
@@ -252,28 +262,51 @@ func texts(ids []ID) []string {
 	return list
 }
 
-// checkMergers makes sure that nothing merges, by way of others, into itself.
+// checkMergers makes sure that nothing merges, by way of others, into itself: not
+// by what the write says of mergers, nor by what it says of who is who.
 func (a *application) checkMergers(ctx context.Context, at []int, claims []*Claim, bad *Rejection) error {
+	fresh := make(map[ID]bool)
 	merged := make(map[ID][]ID)
 	for _, c := range a.fresh {
+		fresh[c.ID] = true
 		if s, ok := c.Statement.(*RelationStatement); ok && s.Type == MergedInto {
-			merged[s.From] = append(merged[s.From], s.To)
+			from := a.after.canon(s.From)
+			merged[from] = append(merged[from], a.after.canon(s.To))
 		}
-	}
-	if len(merged) == 0 {
-		return nil
 	}
 	for i, c := range claims {
-		s, ok := c.Statement.(*RelationStatement)
-		if !ok || s.Type != MergedInto || !slices.Contains(a.fresh, c) {
+		if !fresh[c.ID] {
 			continue
 		}
-		way, err := a.mergersFrom(ctx, s.To, s.From, merged)
-		if err != nil {
-			return err
-		}
-		if way {
-			bad.add(InClaims, at[i], Invalidf("to", "%s has merged into %s already, directly or by way of others; it cannot take it over as well", s.To, s.From))
+		switch s := c.Statement.(type) {
+		case *RelationStatement:
+			if s.Type != MergedInto {
+				continue
+			}
+			if way, err := a.mergersFrom(ctx, a.after.canon(s.To), a.after.canon(s.From), merged); err != nil {
+				return err
+			} else if way {
+				bad.add(InClaims, at[i], Invalidf("to", "%s has merged into %s already, directly or by way of others; it cannot take it over as well", s.To, s.From))
+			}
+		case *SameStatement:
+			known := a.after.canon(s.Entity)
+			if known != a.after.canon(s.As) {
+				continue // refused already
+			}
+			next, err := a.mergersAt(ctx, []ID{known}, merged)
+			if err != nil {
+				return err
+			}
+			for _, id := range next {
+				way, err := a.mergersFrom(ctx, id, known, merged)
+				if err != nil {
+					return err
+				}
+				if way {
+					bad.add(InClaims, at[i], Invalidf("as", "%s and %s cannot be the same, for then it would have merged into itself; take back the merger first", s.Entity, s.As))
+					break
+				}
+			}
 		}
 	}
 	return nil
@@ -284,31 +317,50 @@ func (a *application) checkMergers(ctx context.Context, at []int, claims []*Clai
 func (a *application) mergersFrom(ctx context.Context, from, to ID, more map[ID][]ID) (bool, error) {
 	seen := map[ID]bool{from: true}
 	for frontier := []ID{from}; len(frontier) > 0; {
-		var next []ID
-		reach := func(id ID) {
+		if seen[to] {
+			return true, nil
+		}
+		reached, err := a.mergersAt(ctx, frontier, more)
+		if err != nil {
+			return false, err
+		}
+		frontier = nil
+		for _, id := range reached {
 			if !seen[id] {
 				seen[id] = true
-				next = append(next, id)
+				frontier = append(frontier, id)
 			}
 		}
-		for _, id := range frontier {
-			if id == to {
-				return true, nil
-			}
-			for _, far := range more[id] {
-				reach(far)
-			}
-		}
-		for e, err := range a.snap.Relations(ctx, RelationQuery{Of: frontier, Direction: Out, Types: []RelationType{MergedInto}}) {
-			if err != nil {
-				return false, err
-			}
-			if slices.ContainsFunc(e.Relation.Citations, func(c Citation) bool { return a.retracted[c.Claim] == nil }) {
-				reach(e.Relation.To)
-			}
-		}
-		slices.Sort(next)
-		frontier = next
 	}
-	return false, nil
+	return seen[to], nil
+}
+
+// mergersAt returns into whom entities have merged, as these will be known: what
+// the store says of it and stays, and what is given.
+func (a *application) mergersAt(ctx context.Context, known []ID, more map[ID][]ID) ([]ID, error) {
+	var reached, of []ID
+	for _, id := range known {
+		reached = append(reached, more[id]...)
+		of = append(of, a.after.class(id)...)
+	}
+	var stated []ID
+	ends := make(map[ID]bool)
+	for m, err := range a.snap.ClaimsAbout(ctx, ClaimQuery{Of: of, As: []Aspect{{PartFrom, MergedInto}}}) {
+		if err != nil {
+			return nil, err
+		}
+		if m.Claim.Live() && a.retracted[m.Claim.ID] == nil {
+			to := m.Claim.Statement.(*RelationStatement).To
+			ends[to] = true
+			stated = append(stated, to)
+		}
+	}
+	if err := a.look(ctx, ends); err != nil {
+		return nil, err
+	}
+	for _, id := range stated {
+		reached = append(reached, a.after.canon(id))
+	}
+	slices.Sort(reached)
+	return slices.Compact(reached), nil
 }

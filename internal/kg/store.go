@@ -56,8 +56,9 @@ type Record interface {
 }
 
 // Redirect sends an id that is no longer used to the record that took its place:
-// for a relation that turned out to be another, that one; for a fact of which
-// every claim has been taken back, the oldest of those claims.
+// for a relation that turned out to be another, that one; for an entity that is
+// the same as another, and for its figures, those of the other; for a fact of
+// which every claim has been taken back, the oldest of those claims.
 type Redirect struct{ From, To ID }
 
 // RecordID returns the old id.
@@ -516,6 +517,9 @@ const (
 	PartTo
 	// PartSubject: the claim states a figure of the entity.
 	PartSubject
+	// PartJudged: the claim says that the entity and another are one thing, or
+	// that they are not.
+	PartJudged
 )
 
 // Aspect is a part and, for an end of a relation, the type of the relation. In a
@@ -569,7 +573,7 @@ type Mentioned struct {
 }
 
 // Mentioned lists the entities of which the claim speaks, in order of part: one,
-// or the two ends of a relation.
+// the two ends of a relation, or the two of which it says whether they are one.
 func (c *Claim) Mentioned() []Mentioned {
 	ids := c.Statement.mentions()
 	switch s := c.Statement.(type) {
@@ -577,6 +581,8 @@ func (c *Claim) Mentioned() []Mentioned {
 		return []Mentioned{{ids[0], Aspect{PartFrom, s.Type}}, {ids[1], Aspect{PartTo, s.Type}}}
 	case *Figure:
 		return []Mentioned{{ids[0], Aspect{Part: PartSubject}}}
+	case *SameStatement, *DifferentStatement:
+		return []Mentioned{{ids[0], Aspect{Part: PartJudged}}, {ids[1], Aspect{Part: PartJudged}}}
 	}
 	return []Mentioned{{ids[0], Aspect{Part: PartItself}}}
 }

@@ -169,10 +169,13 @@ func New(cfg Config) (*Server, error) {
 		withRequest: cfg.WithRequest,
 	}, cfg.Subscriptions, keeper)
 	api.AddTransport(webSockets{s.hub, pages})
+	api.AddTransport(tableTransport{s.hub})
 	api.AddTransport(httpTransport{s.hub})
 
 	mux := http.NewServeMux()
-	mux.Handle("/graphql", pages.guard(true, keeper.graphQL(api)))
+	for _, path := range []string{"/graphql", csvPath, ndjsonPath} {
+		mux.Handle(path, pages.guard(true, keeper.graphQL(api)))
+	}
 	mux.Handle("/healthz", readOnly(text("ok\n")))
 	mux.Handle("/readyz", readOnly(http.HandlerFunc(s.serveReady)))
 	mux.Handle("/metrics", pages.guard(false, keeper.needs(keeper.reading(), readOnly(metrics.handler(s.log)))))
@@ -187,7 +190,7 @@ func New(cfg Config) (*Server, error) {
 		w.WriteHeader(http.StatusFound)
 	})))
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		http.Error(w, "There is nothing at this address. GraphiQL is at /graphiql, the API at /graphql, its schema at /schema.graphql.", http.StatusNotFound)
+		http.Error(w, "There is nothing at this address. GraphiQL is at /graphiql, the API at /graphql, its answers as tables at /graphql.csv and /graphql.ndjson, its schema at /schema.graphql.", http.StatusNotFound)
 	})
 
 	compress, err := gzhttp.NewWrapper(gzhttp.EnableZstd(false))

@@ -77,7 +77,7 @@ func route(path string) string {
 		}
 	}
 	switch path {
-	case "/graphql", "/schema.graphql", "/":
+	case "/graphql", csvPath, ndjsonPath, "/schema.graphql", "/":
 		return path
 	}
 	return "other"

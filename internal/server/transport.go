@@ -123,6 +123,8 @@ func (t httpTransport) Do(w http.ResponseWriter, r *http.Request, exec graphql.G
 type way struct {
 	// mutations reports that it may be one.
 	mutations bool
+	// seen is told of the operation before it runs, and may refuse it.
+	seen func(*graphql.OperationContext) *problem
 	// subscribe opens a subscription, or says why not.
 	subscribe func(*graphql.OperationContext) *graphql.Response
 }
@@ -145,6 +147,11 @@ func (t transport) answer(ctx context.Context, exec graphql.GraphExecutor, param
 		return exec.DispatchError(graphql.WithOperationContext(ctx, op), errs), nil
 	}
 	requestFrom(ctx).operation = operationName(op)
+	if by.seen != nil {
+		if wrong := by.seen(op); wrong != nil {
+			return nil, wrong
+		}
+	}
 	if op.Operation.Operation == ast.Subscription {
 		return by.subscribe(op), nil
 	}

@@ -66,6 +66,13 @@ func (w *wreck) one(pattern string) string {
 	return found[w.IntN(len(found))]
 }
 
+// fullest returns the file that holds most of those that a pattern fits: the
+// engine begins a log before it needs it.
+func (w *wreck) fullest(pattern string) string {
+	w.Helper()
+	return slices.MaxFunc(w.files(pattern), func(a, b string) int { return int(w.used(a) - w.used(b)) })
+}
+
 // used returns how far a file is filled: the engine makes files longer than
 // what they hold.
 func (w *wreck) used(path string) (end int64) {
@@ -77,10 +84,9 @@ func (w *wreck) used(path string) (end int64) {
 	return end
 }
 
-// flip turns one bit over in the used part of one of the files.
-func (w *wreck) flip(pattern string) {
+// flip turns one bit over in the used part of a file.
+func (w *wreck) flip(path string) {
 	w.Helper()
-	path := w.one(pattern)
 	w.flipAt(path, w.Int64N(max(1, w.used(path))))
 }
 
@@ -96,10 +102,9 @@ func (w *wreck) flipAt(path string, at int64) {
 	w.must(errors.Join(err, file.Close()))
 }
 
-// cut leaves a part of what one of the files holds.
-func (w *wreck) cut(pattern string, part float64) {
+// cut leaves a part of what a file holds.
+func (w *wreck) cut(path string, part float64) {
 	w.Helper()
-	path := w.one(pattern)
 	w.must(os.Truncate(path, int64(float64(w.used(path))*part)))
 }
 
@@ -118,11 +123,11 @@ func (w *wreck) write(name, text string) {
 	w.must(os.WriteFile(w.path(name), []byte(text), 0o600))
 }
 
-// take replaces a file or folder that a pattern fits by that of the same name in
+// take replaces the fullest file that a pattern fits, or a folder, by that of the same name in
 // another data folder.
 func (w *wreck) take(from, pattern string) {
 	w.Helper()
-	name := strings.TrimPrefix(w.one(pattern), w.dir)
+	name := strings.TrimPrefix(w.fullest(pattern), w.dir)
 	w.must(os.RemoveAll(w.path(name)))
 	sparing(w, filepath.Join(from, name), w.path(name))
 }
@@ -155,20 +160,20 @@ type damage struct {
 // several times.
 func damages() []damage {
 	list := []damage{
-		{"log cut after a tenth", true, refusedWhole, func(w *wreck) { w.cut(logs, 0.1) }},
-		{"log cut in the middle", true, refusedWhole, func(w *wreck) { w.cut(logs, 0.5) }},
-		{"log cut near its end", true, refusedWhole, func(w *wreck) { w.cut(logs, 0.98) }},
+		{"log cut after a tenth", true, refusedWhole, func(w *wreck) { w.cut(w.fullest(logs), 0.1) }},
+		{"log cut in the middle", true, refusedWhole, func(w *wreck) { w.cut(w.fullest(logs), 0.5) }},
+		{"log cut near its end", true, refusedWhole, func(w *wreck) { w.cut(w.fullest(logs), 0.98) }},
 		{"log gone", true, refusedWhole, func(w *wreck) { w.gone(logs) }},
-		{"log empty", true, refusedWhole, func(w *wreck) { w.must(os.Truncate(w.one(logs), 0)) }},
+		{"log empty", true, refusedWhole, func(w *wreck) { w.must(os.Truncate(w.fullest(logs), 0)) }},
 		{"log full of zeros", true, refusedWhole, func(w *wreck) {
-			path := w.one(logs)
+			path := w.fullest(logs)
 			info, err := os.Stat(path)
 			w.must(err)
 			w.must(errors.Join(os.Truncate(path, 0), os.Truncate(path, info.Size())))
 		}},
 		{"log of another store, as long as ours", true, told, func(w *wreck) { w.take(filepath.Join(w.other, "killed"), logs) }},
-		{"table cut after a quarter", false, refusedWhole, func(w *wreck) { w.cut(sorted, 0.25) }},
-		{"table cut in the middle", false, refusedWhole, func(w *wreck) { w.cut(sorted, 0.5) }},
+		{"table cut after a quarter", false, refusedWhole, func(w *wreck) { w.cut(w.one(sorted), 0.25) }},
+		{"table cut in the middle", false, refusedWhole, func(w *wreck) { w.cut(w.one(sorted), 0.5) }},
 		{"table without its last byte", false, refusedWhole, func(w *wreck) {
 			path := w.one(sorted)
 			w.must(os.Truncate(path, w.used(path)-1))
@@ -184,7 +189,7 @@ func damages() []damage {
 		{"manifest gone", false, refusedWhole, func(w *wreck) { w.gone(manifest) }},
 		{"manifest gone after a kill", true, refusedWhole, func(w *wreck) { w.gone(manifest) }},
 		{"manifest empty", false, refusedWhole, func(w *wreck) { w.must(os.Truncate(w.path(manifest), 0)) }},
-		{"manifest cut", false, refusedWhole, func(w *wreck) { w.cut(manifest, 0.6) }},
+		{"manifest cut", false, refusedWhole, func(w *wreck) { w.cut(w.one(manifest), 0.6) }},
 		{"manifest of an earlier moment", false, refusedWhole, func(w *wreck) { w.take(w.earlier, manifest) }},
 		{"mark gone", false, refusedWhole, func(w *wreck) { w.gone(mark) }},
 		{"mark gone after a kill", true, refusedWhole, func(w *wreck) { w.gone(mark) }},
@@ -197,7 +202,7 @@ func damages() []damage {
 		{"mark of a newer format", false, refusedWhole, func(w *wreck) { w.newer() }},
 		{"key registry gone", false, either, func(w *wreck) { w.gone(registry) }},
 		{"key registry empty", false, either, func(w *wreck) { w.must(os.Truncate(w.path(registry), 0)) }},
-		{"key registry damaged", false, either, func(w *wreck) { w.flip(registry) }},
+		{"key registry damaged", false, either, func(w *wreck) { w.flip(w.one(registry)) }},
 		{"discard counts gone", false, complete, func(w *wreck) { w.gone(discards) }},
 		{"discard counts empty", false, either, func(w *wreck) { w.must(os.Truncate(w.path(discards), 0)) }},
 		{"discard counts made up", false, either, func(w *wreck) {
@@ -208,7 +213,7 @@ func damages() []damage {
 		{"value log damaged at its head", true, either, func(w *wreck) { w.flipAt(w.one(values), int64(w.IntN(20))) }},
 		{"folder copied to the middle of the log", true, refusedWhole, func(w *wreck) {
 			w.gone(manifest) // what comes behind the log by name
-			w.cut(logs, 0.5)
+			w.cut(w.fullest(logs), 0.5)
 		}},
 		{"folder copied without the engine's part", false, refusedWhole, func(w *wreck) { w.gone(badgerDir) }},
 		{"folder copied without the last tables", false, refusedWhole, func(w *wreck) {
@@ -231,12 +236,12 @@ func damages() []damage {
 		{"store is a file", false, refusedWhole, func(w *wreck) { w.write("store", "") }},
 		{"search index gone", false, complete, func(w *wreck) { w.gone("search") }},
 		{"search index empty", false, complete, func(w *wreck) { w.gone(shelves) }},
-		{"search index cut", true, complete, func(w *wreck) { w.cut(shelves+"/store/*.zap", 0.5) }},
+		{"search index cut", true, complete, func(w *wreck) { w.cut(w.one(shelves+"/store/*.zap"), 0.5) }},
 		{"search index without its root", false, complete, func(w *wreck) { w.gone(shelves + "/store/root.bolt") }},
-		{"search index with a root cut", false, complete, func(w *wreck) { w.cut(shelves+"/store/root.bolt", 0.3) }},
+		{"search index with a root cut", false, complete, func(w *wreck) { w.cut(w.one(shelves+"/store/root.bolt"), 0.3) }},
 		{"search index with a made-up head", false, complete, func(w *wreck) { w.must(os.WriteFile(w.one(shelves+"/index_meta.json"), []byte("{"), 0o600)) }},
 		{"tokens made up", false, refusedWhole, func(w *wreck) { w.write(tokens, "anything") }},
-		{"tokens cut", false, refusedWhole, func(w *wreck) { w.cut(tokens, 0.5) }},
+		{"tokens cut", false, refusedWhole, func(w *wreck) { w.cut(w.one(tokens), 0.5) }},
 		{"tokens empty", false, refusedWhole, func(w *wreck) { w.write(tokens, "") }},
 		{"tokens are a folder", false, refusedWhole, func(w *wreck) {
 			w.gone(tokens)
@@ -251,13 +256,13 @@ func damages() []damage {
 	}
 	for i := range 8 {
 		list = append(list,
-			damage{fmt.Sprintf("bit of the log %d", i+1), true, either, func(w *wreck) { w.flip(logs) }},
-			damage{fmt.Sprintf("bit of a table %d", i+1), false, either, func(w *wreck) { w.flip(sorted) }})
+			damage{fmt.Sprintf("bit of the log %d", i+1), true, either, func(w *wreck) { w.flip(w.fullest(logs)) }},
+			damage{fmt.Sprintf("bit of a table %d", i+1), false, either, func(w *wreck) { w.flip(w.one(sorted)) }})
 	}
 	for i := range 3 {
 		list = append(list,
-			damage{fmt.Sprintf("bit of the manifest %d", i+1), false, either, func(w *wreck) { w.flip(manifest) }},
-			damage{fmt.Sprintf("bit of the search index %d", i+1), false, complete, func(w *wreck) { w.flip(shelves + "/store/*") }})
+			damage{fmt.Sprintf("bit of the manifest %d", i+1), false, either, func(w *wreck) { w.flip(w.one(manifest)) }},
+			damage{fmt.Sprintf("bit of the search index %d", i+1), false, complete, func(w *wreck) { w.flip(w.one(shelves + "/store/*")) }})
 	}
 	return list
 }

@@ -278,7 +278,13 @@ func (e *encoder) entity(x *kg.Entity) {
 	if len(x.Absences) > 0 {
 		kind |= bearsAbsences
 	}
+	if len(x.Merged) > 0 {
+		kind |= bearsMerged
+	}
 	e.byte(kind)
+	if len(x.Merged) > 0 {
+		e.ids(x.Merged)
+	}
 	e.count(len(x.Names))
 	for _, n := range x.Names {
 		e.text(n.Text)
@@ -322,10 +328,27 @@ func (d *decoder) absences() []kg.Absence {
 	})
 }
 
+// bearsMerged is added to the kind of an entity with further ids, which then
+// follow. Entities without are written as before there were any.
+const bearsMerged = 0x80
+
+func (e *encoder) ids(ids []kg.ID) {
+	e.count(len(ids))
+	for _, id := range ids {
+		e.id(id)
+	}
+}
+
 func (d *decoder) entity(id kg.ID) *kg.Entity {
 	kind := d.byte()
+	var merged []kg.ID
+	if kind&bearsMerged != 0 {
+		if merged = list(d, d.id); len(merged) == 0 {
+			d.fail()
+		}
+	}
 	x := &kg.Entity{
-		ID: id, Kind: kg.EntityKind(kind &^ bearsAbsences),
+		ID: id, Kind: kg.EntityKind(kind &^ (bearsAbsences | bearsMerged)), Merged: merged,
 		Names: list(d, func() kg.Name {
 			return kg.Name{Text: d.text(), Lang: d.text(), Kind: kg.NameKind(d.byte()), Citations: d.citations()}
 		}),
@@ -494,8 +517,8 @@ const (
 	statesFiscalYear
 	statesRelation
 	statesFigure
-	_
-	_
+	statesSame
+	statesDifferent
 	statesAbsence
 )
 
@@ -592,6 +615,14 @@ func (e *encoder) statement(s kg.Statement) error {
 	case *kg.Figure:
 		e.byte(statesFigure)
 		e.figure(s)
+	case *kg.SameStatement:
+		e.byte(statesSame)
+		e.id(s.Entity)
+		e.id(s.As)
+	case *kg.DifferentStatement:
+		e.byte(statesDifferent)
+		e.id(s.Entity)
+		e.id(s.Other)
 	case *kg.AbsenceStatement:
 		e.byte(statesAbsence)
 		e.id(s.Entity)
@@ -626,6 +657,10 @@ func (d *decoder) statement() kg.Statement {
 	case statesFigure:
 		f := d.figure()
 		return &f
+	case statesSame:
+		return &kg.SameStatement{Entity: d.id(), As: d.id()}
+	case statesDifferent:
+		return &kg.DifferentStatement{Entity: d.id(), Other: d.id()}
 	case statesAbsence:
 		return &kg.AbsenceStatement{
 			Entity: d.id(), Relation: kg.RelationType(d.byte()), Direction: kg.Direction(d.byte()), Kind: kg.AbsenceKind(d.byte()),
@@ -645,6 +680,8 @@ func aspectIn(value []byte) kg.Aspect {
 			return kg.Aspect{Part: kg.PartFrom, Type: kg.RelationType(value[2])}
 		case statesFigure:
 			return kg.Aspect{Part: kg.PartSubject}
+		case statesSame, statesDifferent:
+			return kg.Aspect{Part: kg.PartJudged}
 		}
 	}
 	return kg.Aspect{Part: kg.PartItself}

@@ -94,6 +94,7 @@ func everyField(t *testing.T) []kg.Record {
 	for _, s := range []kg.Statement{
 		filled[kg.EntityStatement](t), filled[kg.NameStatement](t), filled[kg.IdentifierStatement](t),
 		filled[kg.FiscalYearStatement](t), filled[kg.RelationStatement](t), filled[kg.Figure](t),
+		filled[kg.SameStatement](t), filled[kg.DifferentStatement](t),
 		filled[kg.AbsenceStatement](t),
 	} {
 		c := filled[kg.Claim](t)

@@ -31,8 +31,8 @@
 // live in it; every other record lives in the row by which it is read most, its
 // home. A relation is written out three times, at both ends and on the
 // timeline, so that a hop is one sweep and never a read for each relation; for
-// the same reason a claim is written out for each entity of whose relations or
-// figures it speaks.
+// the same reason a claim is written out for each entity of whose relations,
+// figures or identity it speaks.
 //
 // An entity in an adjacency or observation key, and a family in a claim key, is
 // 8 bytes of a hash: short, the same in every store, and known without a look

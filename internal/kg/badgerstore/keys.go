@@ -111,7 +111,7 @@ var (
 	mentionRows = &family{
 		0x39, "mention",
 		[]field{{"entity", aHash}, {"part", aByte}, {"type", aByte}, {"id", anID}},
-		"the claim", "which claims speak of an entity's relations and figures?",
+		"the claim", "which claims speak of an entity's relations, figures and identity?",
 	}
 	conflictRows = &family{
 		0x40, "conflict",

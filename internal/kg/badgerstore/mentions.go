@@ -47,7 +47,7 @@ func (s *snapshot) ClaimsAbout(ctx context.Context, q kg.ClaimQuery) iter.Seq2[k
 // none of which is part of another.
 func mentionSpans(q *kg.ClaimQuery) []kg.Aspect {
 	if len(q.As) == 0 {
-		return []kg.Aspect{{Part: kg.PartFrom}, {Part: kg.PartTo}, {Part: kg.PartSubject}}
+		return []kg.Aspect{{Part: kg.PartFrom}, {Part: kg.PartTo}, {Part: kg.PartSubject}, {Part: kg.PartJudged}}
 	}
 	var spans []kg.Aspect
 	for _, a := range q.As {

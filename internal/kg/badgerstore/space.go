@@ -37,8 +37,10 @@ type space struct {
 	logs   *logs
 	atWork func() uint64
 
-	// closing is closed when the engine is about to be.
-	closing chan struct{}
+	// closing is closed when the engine is about to be, and stuck when a merge
+	// keeps it from that.
+	closing, stuck chan struct{}
+	isStuck        sync.Once
 
 	mu sync.Mutex
 	// free tells what the disk has left; tests let it say something else.
@@ -64,7 +66,7 @@ func newSpace(dir string, logger *slog.Logger, memory, values int64, waiting uin
 		memory: 3 * uint64(memory),
 		least:  1<<20 + waiting,
 		spare:  2 * uint64(memory),
-		atWork: func() uint64 { return 0 }, closing: make(chan struct{}),
+		atWork: func() uint64 { return 0 }, closing: make(chan struct{}), stuck: make(chan struct{}),
 	}
 	if size, err := allocated(s.path()); err == nil {
 		s.held = size
@@ -132,16 +134,18 @@ func (s *space) ease() bool {
 	return s.spare == 0
 }
 
-// brake holds a merge back that is about to make a table, until there is room or
-// the store is closed.
+// brake holds a merge back that is about to make a table, until there is room. A
+// store that is being closed is told that it will have to wait.
 func (s *space) brake() {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
+	closing := s.closing
 	for !s.ease() {
 		select {
 		case <-tick.C:
-		case <-s.closing:
-			return
+		case <-closing:
+			s.isStuck.Do(func() { close(s.stuck) })
+			closing = nil
 		}
 	}
 }

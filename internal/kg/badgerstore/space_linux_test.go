@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"keiretsu/internal/kg"
 	"keiretsu/internal/kg/kgtest"
@@ -24,7 +25,7 @@ const smallVariable = "KEIRETSU_SMALL_DISK"
 func smallDisk(t *testing.T) string {
 	t.Helper()
 	if dir := os.Getenv(smallVariable); dir != "" {
-		t.Cleanup(func() { remove(t, filepath.Join(dir, "store"), filepath.Join(dir, "filler")) })
+		t.Cleanup(func() { remove(t, filepath.Join(dir, "store"), filepath.Join(dir, "filler"), filepath.Join(dir, "last")) })
 		return dir
 	}
 	dir := t.TempDir()
@@ -153,7 +154,10 @@ func TestDiskFullByOthers(t *testing.T) {
 // TestDiskFullByItself lets the store fill the disk.
 func TestDiskFullByItself(t *testing.T) {
 	disk := smallDisk(t)
-	dir := filepath.Join(disk, "store")
+	dir, others := filepath.Join(disk, "store"), filepath.Join(disk, "filler")
+	if err := os.WriteFile(others, make([]byte, 16<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	w := startWriter(t, dir)
 	w.until("refused the disk has ", 50)
 	free, err := freeSpace(disk)
@@ -162,10 +166,32 @@ func TestDiskFullByItself(t *testing.T) {
 	}
 	w.kill()
 	s := openTuned(t, dir, smallest)
-	if got := dump(t, s); got.Revision < w.told || len(got.Records) != int(got.Revision)*perWrite {
-		t.Errorf("revision %d with %d records; the writer was told of %d", got.Revision, len(got.Records), w.told)
+	want := dump(t, s)
+	if want.Revision < w.told || len(want.Records) != int(want.Revision)*perWrite {
+		t.Errorf("revision %d with %d records; the writer was told of %d", want.Revision, len(want.Records), w.told)
 	}
+	// It is closed with nothing left on the disk at all, in the midst of merges or not.
+	rest(s)
+	last := filepath.Join(disk, "last")
+	fillDisk(t, last, func() {})
 	closeStore(t, s)
+	remove(t, last, others)
+	// The folder is free as soon as a merge that was held back has ended.
+	again, err := Open(t.Context(), Options{Dir: dir, Memory: leastMemory})
+	for range 100 {
+		if !errors.Is(err, kg.ErrUnavailable) {
+			break
+		}
+		time.Sleep(lookEvery)
+		again, err = Open(t.Context(), Options{Dir: dir, Memory: leastMemory})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := kgtest.Diff(want, dump(t, again)); diff != "" {
+		t.Errorf("after it was closed on a full disk:\n%s", diff)
+	}
+	closeStore(t, again)
 }
 
 // fill fills the disk beside the writer, to its last byte. Once writes are refused

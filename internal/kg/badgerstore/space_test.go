@@ -130,6 +130,7 @@ func TestMergesWaitForRoom(t *testing.T) {
 		close(held)
 	}()
 	closeStore(t, s)
+	left(s, math.MaxUint32)
 	<-held
 }
 

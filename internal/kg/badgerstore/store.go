@@ -448,7 +448,9 @@ func (s *Store) Ping(ctx context.Context) error {
 }
 
 // Close waits for calls to end and for what they have staged, then releases the
-// folder. A second call returns ErrClosed.
+// folder. A second call returns ErrClosed. Where a full disk holds a merge back,
+// Close returns all the same: everything is on the disk, the engine closes when
+// there is room, and the folder is in use until then or until the process ends.
 func (s *Store) Close() error {
 	if err := s.gate.close(); err != nil {
 		return wrap("close", err)
@@ -456,5 +458,15 @@ func (s *Store) Close() error {
 	s.stopForcing()
 	s.stopGC()
 	s.stopWatching()
-	return wrap("close", errors.Join(s.db.Close(), s.logs.close(), s.mark.close(), s.lock.release()))
+	closed := make(chan error, 1)
+	go func() {
+		closed <- errors.Join(s.db.Close(), s.logs.close(), s.mark.close(), s.lock.release())
+	}()
+	select {
+	case err := <-closed:
+		return wrap("close", err)
+	case <-s.space.stuck:
+		s.log.Warn("the disk is full: the engine is left in the middle of a merge, which is begun anew when the folder is opened; nothing is lost", "folder", s.dir)
+		return nil
+	}
 }

@@ -39,6 +39,7 @@ func OneOfEverything() []kg.Record {
 				{Relation: kg.Controls, Direction: kg.In, Kind: kg.AbsenceNone, Reason: "NATURAL_PERSONS", End: kg.MustDate("[2014..]")},
 			},
 			Citations: citations,
+			Merged:    []kg.ID{"acme-ltd", "lei:5493001KJTIIGC8Y1R12"},
 		},
 		entity("zoe", kg.KindPerson, "Zoë"),
 		&kg.Relation{
@@ -85,6 +86,8 @@ func OneOfEverything() []kg.Record {
 		},
 		&figure,
 		&dated,
+		&kg.SameStatement{Entity: "acme-ltd", As: "acme"},
+		&kg.DifferentStatement{Entity: "zoe", Other: "acme"},
 	} {
 		records = append(records, &kg.Claim{
 			ID: kg.ID("c-" + string(rune('1'+i))), Statement: s, Source: "report", Locator: "line 49", AttributedTo: "zoe", Note: "noted",

@@ -370,6 +370,9 @@ func (g *god) entity(id kg.ID) *kg.Entity {
 	if g.chance(20) {
 		e.FiscalYearEnd = kg.MustDate("--03-31")
 	}
+	if g.chance(10) {
+		e.Merged = []kg.ID{id + "-also", id + "-too"}
+	}
 	if g.chance(20) {
 		e.Absences = []kg.Absence{{Relation: kg.Controls, Direction: kg.In, Kind: kg.AbsenceNone, Reason: "NATURAL_PERSONS", Start: g.date(), End: g.date()}}
 	}
@@ -480,13 +483,17 @@ func (g *god) observation(id, subject kg.ID) *kg.Observation {
 
 // statements returns one statement for each family about the entities.
 func statements(metric string, of, to kg.ID) []kg.Statement {
-	return []kg.Statement{
+	list := []kg.Statement{
 		&kg.NameStatement{Entity: of, Text: "Ant", Kind: kg.NameAlias},
 		&kg.RelationStatement{Type: kg.Owns, From: of, To: to},
 		&kg.AbsenceStatement{Entity: of, Relation: kg.Controls, Direction: kg.In, Kind: kg.AbsenceNone},
 		&kg.RelationStatement{Type: kg.PartnersWith, From: of, To: to},
 		&kg.Figure{Subject: of, Metric: metric, Value: 1, Unit: "count"},
 	}
+	if of != to { // nothing is judged against itself
+		list = append(list, &kg.SameStatement{Entity: of, As: to}, &kg.DifferentStatement{Entity: of, Other: to})
+	}
+	return list
 }
 
 func (g *god) claim(entities []kg.ID) *kg.Claim {
@@ -569,7 +576,7 @@ func (g *god) askClaims() Question {
 func (g *god) aspects() []kg.Aspect {
 	var as []kg.Aspect
 	for range g.IntN(5) {
-		a := kg.Aspect{Part: kg.Part(1 + g.IntN(4))}
+		a := kg.Aspect{Part: kg.Part(1 + g.IntN(5))}
 		if g.chance(50) {
 			a.Type = one(g, []kg.RelationType{kg.Owns, kg.PartnersWith, kg.Supplies})
 		}

@@ -1,0 +1,308 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"keiretsu/internal/control"
+	"keiretsu/internal/ingest"
+	"keiretsu/internal/ingest/companygen"
+	"keiretsu/internal/ingest/gleif"
+	"keiretsu/internal/ingest/jsonl"
+	"keiretsu/internal/ingest/unpack"
+	"keiretsu/internal/kg"
+	"keiretsu/internal/kg/badgerstore"
+)
+
+// formats are the formats that can be imported, in order of their names.
+var formats = []ingest.Format{
+	companygen.Format,
+	gleif.Format,
+	jsonl.Format,
+}
+
+// formatNamed returns the format of that name.
+func formatNamed(name string) (ingest.Format, error) {
+	n := slices.IndexFunc(formats, func(f ingest.Format) bool { return f.Name == name })
+	if n >= 0 {
+		return formats[n], nil
+	}
+	var names []string
+	for _, f := range formats {
+		names = append(names, f.Name)
+	}
+	known := "there are " + strings.Join(names, ", ")
+	if near := ingest.Nearest(name, slices.Values(names)); near != "" {
+		known = "did you mean " + near + "? " + known
+	}
+	return ingest.Format{}, kg.Invalidf("", "there is no format %.40q; %s", name, known)
+}
+
+// importing is the command that imports files.
+type importing struct {
+	Format string   `arg:"" help:"Format of the files; the list is below."`
+	Files  []string `arg:"" name:"file" help:"Files, plain, gzip or zip; - is standard input."`
+	DryRun bool     `help:"Read everything, say what would be recorded and what dropped, and write nothing. Default ${default}, environment KEIRETSU_DRY_RUN." default:"false"`
+	Resume bool     `help:"Go on where an import of the same files was interrupted. Default ${default}, environment KEIRETSU_RESUME." default:"false"`
+}
+
+// Help goes on where the first line of help ends.
+func (c *importing) Help() string {
+	var b strings.Builder
+	b.WriteString(`All files are read to their end before anything is written: one that is cut off,
+damaged or of another format ends the import with one line, and nothing has
+happened. Records that cannot be used are dropped; the report counts them by
+reason and names their first lines. What the graph knows already changes nothing,
+so that an import can be repeated, and what was taken back stays so.
+
+The data folder is made if it is missing. Where a server holds it, the server
+does the work, asked through its socket, and goes on answering. Ctrl-C leaves a
+consistent store with a beginning of the files in it.
+
+Formats:
+`)
+	for _, f := range formats {
+		fmt.Fprintf(&b, "  %-8s %s\n", f.Name, f.Help)
+	}
+	return b.String()
+}
+
+// Run imports the files.
+func (c *importing) Run(ctx context.Context, m *Main, f *folder) error {
+	if _, err := formatNamed(c.Format); err != nil {
+		return err
+	}
+	for _, name := range c.Files {
+		if _, err := os.Stat(name); name != "-" && err != nil {
+			return err
+		}
+	}
+	unmake, err := f.make(ctx, m)
+	if err != nil {
+		return err
+	}
+	q := control.ImportRequest{Format: c.Format, DryRun: c.DryRun, Resume: c.Resume, By: localUser()}
+	var spools []string
+	defer func() {
+		for _, path := range spools {
+			_ = os.Remove(path)
+		}
+	}()
+	for _, name := range c.Files {
+		file, spooled, err := f.readable(ctx, name, m.Stdin)
+		if err != nil {
+			return errors.Join(interruptedOr(ctx, err), unmake())
+		}
+		if spooled {
+			spools = append(spools, file.Path)
+		}
+		q.Files = append(q.Files, file)
+	}
+	bar := newImportBar(m.Stderr)
+	var report ingest.Report
+	err = f.reach(ctx, m, func(ctx context.Context, admin control.Admin) (err error) {
+		report, err = admin.Import(ctx, q, bar.show)
+		return err
+	})
+	bar.done()
+	if report.Applied.Revision == 0 {
+		if err := errors.Join(interruptedOr(ctx, err), unmake()); err != nil {
+			return err
+		}
+	}
+	if err != nil {
+		done := fmt.Sprintf("%s were read and the store is consistent; run it again with --resume to go on", counted(report.Read(), "record", ""))
+		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+			return fmt.Errorf("interrupted: %s", done)
+		}
+		return fmt.Errorf("%w; %s", err, done)
+	}
+	_, err = io.WriteString(m.Stdout, importReport(c.Format, report, c.DryRun))
+	return err
+}
+
+// interruptedOr returns the error, or that there was an end by signal.
+func interruptedOr(ctx context.Context, err error) error {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return errInterrupted
+	}
+	return err
+}
+
+// localUser is the name under which someone with an account on this machine writes.
+func localUser() string {
+	if u, err := user.Current(); err == nil && len(u.Username) < kg.MaxAuthor-len("local:") {
+		return "local:" + u.Username
+	}
+	return "local:"
+}
+
+// readable returns a file that can be read more than once. What cannot, such as
+// standard input, is copied into the data folder.
+func (f *folder) readable(ctx context.Context, name string, stdin io.Reader) (file control.ImportFile, spooled bool, err error) {
+	from := stdin
+	if name != "-" {
+		info, err := os.Stat(name)
+		if err != nil {
+			return control.ImportFile{}, false, err
+		}
+		if info.Mode().IsRegular() || info.IsDir() {
+			path, err := filepath.Abs(name)
+			return control.ImportFile{Path: path, Name: name}, false, err
+		}
+		opened, err := os.Open(name)
+		if err != nil {
+			return control.ImportFile{}, false, err
+		}
+		defer opened.Close()
+		from = opened
+	}
+	path, err := f.spool(ctx, from)
+	return control.ImportFile{Path: path, Name: name}, true, err
+}
+
+// spoolPattern names what is copied into the data folder for an import.
+const spoolPattern = ".import-*"
+
+// spool copies what is read into a file of the data folder.
+func (f *folder) spool(ctx context.Context, from io.Reader) (path string, err error) {
+	dir, err := filepath.Abs(f.Data)
+	if err != nil {
+		return "", err
+	}
+	file, err := os.CreateTemp(dir, spoolPattern)
+	if err != nil {
+		return "", err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = file.Close() }) // which ends the copying
+	defer stop()
+	_, err = io.Copy(file, from)
+	err = cmp.Or(ctx.Err(), errors.Join(err, file.Close()))
+	if err != nil {
+		return "", errors.Join(err, os.Remove(file.Name()))
+	}
+	return file.Name(), nil
+}
+
+// make makes the store of a data folder that has none yet. The returned function
+// takes that back: nothing has been recorded after all.
+func (f *folder) make(ctx context.Context, m *Main) (unmake func() error, err error) {
+	if _, err := os.Stat(f.store()); err == nil {
+		return func() error { return nil }, nil
+	}
+	store, err := badgerstore.Open(ctx, badgerstore.Options{Dir: f.store(), Logger: m.warnings()})
+	if err != nil {
+		return nil, err
+	}
+	return func() error {
+		err := os.RemoveAll(f.store())
+		_ = os.Remove(f.Data) // where there is nothing else in it
+		return err
+	}, store.Close()
+}
+
+// Import imports files into the store.
+func (a *administration) Import(ctx context.Context, q control.ImportRequest, told func(ingest.Progress)) (ingest.Report, error) {
+	if !a.importing.TryLock() {
+		return ingest.Report{}, kg.Invalidf("", "another import is running; wait until it is done")
+	}
+	defer a.importing.Unlock()
+	format, err := formatNamed(q.Format)
+	if err != nil {
+		return ingest.Report{}, err
+	}
+	i := &ingest.Import{Format: format, Graph: a.graph.Stream(), By: q.By, DryRun: q.DryRun, Progress: told}
+	for _, file := range q.Files {
+		files, err := unpack.Files(file.Path, file.Name)
+		if err != nil {
+			return ingest.Report{}, shown(err)
+		}
+		i.Files = append(i.Files, files...)
+	}
+	if q.DryRun {
+		report, err := i.Run(ctx)
+		return report, shown(err)
+	}
+	j, err := openJournal(a.folder.journal(), q)
+	if err != nil {
+		return ingest.Report{}, shown(err)
+	}
+	i.Resume, i.Note = j.steps, j.note
+	report, err := i.Run(ctx)
+	return report, shown(errors.Join(err, j.close(err == nil)))
+}
+
+// shown turns an error of reading files into one that whoever asked may see.
+func shown(err error) error {
+	var path *os.PathError
+	if broken, ok := errors.AsType[*ingest.Broken](err); ok {
+		return &kg.InvalidError{Reason: broken.Error()}
+	}
+	if errors.As(err, &path) {
+		return &kg.InvalidError{Reason: path.Error()}
+	}
+	return err
+}
+
+// importReport says what came of an import.
+func importReport(format string, r ingest.Report, dry bool) string {
+	var b strings.Builder
+	seconds := r.Took.Seconds()
+	fmt.Fprintf(&b, "%s: read %s in %s", format, counted(r.Read(), "record", ""), r.Took.Round(10*time.Millisecond))
+	if rate := float64(r.Read()) / seconds; seconds >= 1 {
+		fmt.Fprintf(&b, " (%.0f a second)", rate)
+	}
+	var kinds []string
+	for _, k := range []struct {
+		n         int
+		one, many string
+	}{
+		{r.Sources, "source", ""},
+		{r.Metrics, "metric", ""},
+		{r.Entities, "entity", "%d entities"},
+		{r.Relations, "relation", ""},
+		{r.Figures, "figure", ""},
+		{r.Claims, "claim", ""},
+		{r.Conflicts, "conflict", ""},
+		{r.Retractions, "correction", ""},
+	} {
+		if k.n > 0 {
+			kinds = append(kinds, counted(k.n, k.one, k.many))
+		}
+	}
+	if len(kinds) > 0 {
+		fmt.Fprintf(&b, ": %s", strings.Join(kinds, ", "))
+	}
+	b.WriteByte('\n')
+	line := func(n int, format string, args ...any) {
+		if n > 0 {
+			fmt.Fprintf(&b, "  "+format+"\n", args...)
+		}
+	}
+	would := ""
+	if dry {
+		would = "would be "
+	}
+	fmt.Fprintf(&b, "  %s %snew, %d unchanged\n", counted(r.Applied.Recorded, "claim", ""), would, r.Applied.Known)
+	line(r.Applied.Withheld, "%s taken back in the graph, and left so", counted(r.Applied.Withheld, "claim", ""))
+	line(r.Applied.Retracted, "%s taken back by the files themselves", counted(r.Applied.Retracted, "claim", ""))
+	line(r.Made, "%s of which the files tell no more than who they are", counted(r.Made, "entity", "%d entities"))
+	line(r.Dropped.Count(), "%d dropped:", r.Dropped.Count())
+	for _, reason := range r.Dropped.Reasons {
+		fmt.Fprintf(&b, "    %7d  %s (%s%s)\n", reason.Count, reason.Reason, strings.Join(reason.First, ", "), map[bool]string{true: ", …"}[reason.Count > len(reason.First)])
+	}
+	line(r.Dropped.Others, "  %7d  for other reasons", r.Dropped.Others)
+	if !dry && r.Applied.Revision > 0 {
+		fmt.Fprintf(&b, "  the graph is at revision %d\n", r.Applied.Revision)
+	}
+	return b.String()
+}

@@ -1,0 +1,233 @@
+package main
+
+import (
+	"archive/zip"
+	"bytes"
+	"compress/gzip"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+const jsonlHead = `{"keiretsu":{"format":"keiretsu-jsonl","version":1}}` + "\n"
+
+// gzipFile writes a packed file.
+func gzipFile(t *testing.T, name string, content io.Reader) {
+	t.Helper()
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	if _, err := io.Copy(w, content); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	write(t, name, packed.String())
+}
+
+// holdings is a file of so many companies, each of which owns a part of another.
+func holdings(companies int) string {
+	var b strings.Builder
+	b.WriteString(jsonlHead + `{"source":{"id":"memo","title":"Memo"}}` + "\n")
+	for n := range companies {
+		// The owned company comes later, or has come.
+		fmt.Fprintf(&b, `{"claim":{"relation":{"type":"OWNS","from":"c%d","to":"c%d","stake":{"min":1,"max":1}},"source":"memo"}}`+"\n", n, (n*7+1)%companies)
+		fmt.Fprintf(&b, `{"claim":{"entity":{"id":"c%d","kind":"COMPANY"},"source":"memo"}}`+"\n", n)
+		fmt.Fprintf(&b, `{"claim":{"name":{"of":"c%d","text":"Company %d","kind":"PREFERRED"},"source":"memo"}}`+"\n", n, n)
+	}
+	return b.String()
+}
+
+// TestExportAndImport takes the demo facts out of a running server and into other
+// folders, with and without one.
+func TestExportAndImport(t *testing.T) {
+	dir := t.TempDir()
+	demo, other, third := filepath.Join(dir, "demo"), filepath.Join(dir, "other"), filepath.Join(dir, "third")
+	plain, packed := filepath.Join(dir, "all.jsonl"), filepath.Join(dir, "all.jsonl.gz")
+	p := start(t, demo)
+	if said := command(t, "--data", demo, "export", "jsonl", plain); said != "" {
+		t.Errorf("export said %s", said)
+	}
+	p.stop(t)
+	command(t, "--data", demo, "export", "jsonl", packed)
+	refuses(t, []string{"--data", demo, "export", "jsonl", packed}, "exists", "--force")
+	refuses(t, []string{"--data", demo, "export", "xlsx"}, "nothing can be exported as", "jsonl")
+	text, err := os.ReadFile(plain)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	said := command(t, "--data", other, "import", "jsonl", packed)
+	for _, words := range []string{"jsonl: read ", " claims new, 0 unchanged", "revision 1"} {
+		if !strings.Contains(said, words) {
+			t.Errorf("the report does not say %q:\n%s", words, said)
+		}
+	}
+	if again := command(t, "--data", other, "export", "jsonl"); again != string(text) {
+		t.Error("what was imported is exported otherwise")
+	}
+	if said := command(t, "--data", other, "import", "jsonl", plain, "--dry-run"); !strings.Contains(said, "  0 claims would be new") {
+		t.Errorf("a dry run says\n%s", said)
+	}
+
+	// A server that has other facts takes these as well, and finds them by words.
+	write(t, filepath.Join(dir, "one.jsonl"), jsonlHead+`{"source":{"id":"memo","title":"Memo"}}
+{"claim":{"entity":{"id":"zorblax","kind":"COMPANY"},"source":"memo"}}
+{"claim":{"name":{"of":"zorblax","text":"Zorblax Holdings","kind":"PREFERRED"},"source":"memo"}}
+`)
+	command(t, "--data", third, "import", "jsonl", filepath.Join(dir, "one.jsonl"))
+	p = start(t, third)
+	before := run(t, map[string]string{standardInput: string(text)}, "--data", third, "import", "jsonl", "-")
+	if code := before.ended(t); code != 0 || !strings.Contains(before.stdout.String(), "revision 2") {
+		t.Errorf("from standard input into a running server: exit code %d\n%s%s", code, &before.stdout, &before.stderr)
+	}
+	eventually(t, "zorblax and aliyun are found", func() bool {
+		return found(t, p, "zorblax") == "Zorblax Holdings" && found(t, p, "aliyun") == "Alibaba Cloud"
+	})
+	p.stop(t)
+	if said := command(t, "--data", third, "import", "jsonl", packed); !strings.Contains(said, "  0 claims new") {
+		t.Errorf("imported twice:\n%s", said)
+	}
+	if left, err := filepath.Glob(filepath.Join(third, ".import-*")); err != nil || len(left) > 0 {
+		t.Errorf("%v is left, %v", left, err)
+	}
+	if _, err := os.Stat(filepath.Join(third, "import.journal")); !os.IsNotExist(err) {
+		t.Errorf("the journal is left: %v", err)
+	}
+}
+
+// TestBrokenFilesAreNotImported: one line that says what and where, exit code 1,
+// and nothing has happened, not even to a folder that was not there.
+func TestBrokenFilesAreNotImported(t *testing.T) {
+	dir := t.TempDir()
+	path := func(name string) string { return filepath.Join(dir, name) }
+	good := holdings(50)
+	write(t, path("good.jsonl"), good)
+	write(t, path("cut.jsonl"), good[:len(good)/2])
+	write(t, path("latin1.jsonl"), good+`{"source":{"id":"m","title":"M`+"\xfc"+`ller"}}`+"\n")
+	write(t, path("utf16.jsonl"), "\xff\xfe{\x00")
+	write(t, path("table.csv"), "id,name\n1,Acme\n")
+	write(t, path("empty.jsonl"), "")
+	write(t, path("long.jsonl"), good+strings.Repeat("x", 100<<20))
+	gzipFile(t, path("good.jsonl.gz"), strings.NewReader(good))
+	packed, err := os.ReadFile(path("good.jsonl.gz"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	write(t, path("cut.jsonl.gz"), string(packed[:len(packed)/2]))
+	gzipFile(t, path("bomb.gz"), io.MultiReader(strings.NewReader(jsonlHead), io.LimitReader(spaces{}, 100<<20)))
+	var archive bytes.Buffer
+	w := zip.NewWriter(&archive)
+	for name, content := range map[string]string{"a/good.jsonl": good, "a/bad.jsonl": "nonsense\n"} {
+		f, err := w.Create(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(f, content); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	write(t, path("both.zip"), archive.String())
+
+	held := path("held")
+	command(t, "--data", held, "import", "jsonl", path("good.jsonl"))
+	before := command(t, "--data", held, "check")
+	for name, c := range map[string]struct {
+		args  []string
+		words []string
+	}{
+		"cut in half":       {[]string{"jsonl", path("good.jsonl"), path("cut.jsonl")}, []string{"cut.jsonl:77: ", "cut off"}},
+		"Latin-1":           {[]string{"jsonl", path("latin1.jsonl")}, []string{"latin1.jsonl:153: ", "not UTF-8"}},
+		"UTF-16":            {[]string{"jsonl", path("utf16.jsonl")}, []string{"utf16.jsonl:1: ", "UTF-16"}},
+		"another format":    {[]string{"jsonl", path("table.csv")}, []string{"table.csv:1: ", "no jsonl file of Keiretsu"}},
+		"empty":             {[]string{"jsonl", path("empty.jsonl")}, []string{"empty.jsonl:1: ", "empty"}},
+		"a line of 100 MB":  {[]string{"jsonl", path("long.jsonl")}, []string{"long.jsonl:153: ", "longer than 64 MiB"}},
+		"cut gzip":          {[]string{"jsonl", path("cut.jsonl.gz")}, []string{"cut.jsonl.gz:", "cut off"}},
+		"a bomb":            {[]string{"jsonl", path("bomb.gz")}, []string{"bomb.gz:", "250 times its size"}},
+		"bad file in a zip": {[]string{"jsonl", path("both.zip")}, []string{"both.zip/a/bad.jsonl:1: "}},
+		"no file":           {[]string{"jsonl", path("none.jsonl")}, []string{"none.jsonl", "no such file"}},
+		"a folder":          {[]string{"jsonl", dir}, []string{"is a folder"}},
+		"a format misspelt": {[]string{"jsnl", path("good.jsonl")}, []string{`no format "jsnl"`, "did you mean jsonl?"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			refuses(t, append([]string{"--data", held, "import"}, c.args...), c.words...)
+			refuses(t, append([]string{"--data", path("new"), "import"}, c.args...), c.words...)
+			if _, err := os.Stat(path("new")); !os.IsNotExist(err) {
+				t.Errorf("a folder was made: %v", err)
+			}
+		})
+	}
+	if after := command(t, "--data", held, "check"); checksumIn(t, after) != checksumIn(t, before) {
+		t.Errorf("before: %s\nafter: %s", before, after)
+	}
+}
+
+// spaces is long lines of nothing.
+type spaces struct{}
+
+func (spaces) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = ' '
+	}
+	p[len(p)-1] = '\n'
+	return len(p), nil
+}
+
+// TestImportIsKilledAndResumed kills the real program ten times in the middle of
+// an import. In the end there is what one import without interruption makes.
+func TestImportIsKilledAndResumed(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "holdings.jsonl")
+	write(t, file, holdings(15_000))
+	whole, parts := filepath.Join(dir, "whole"), filepath.Join(dir, "parts")
+	command(t, "--data", whole, "import", "jsonl", file)
+	wanted := command(t, "--data", whole, "export", "jsonl")
+	random := rand.New(rand.NewPCG(1, 2))
+	kills := 0
+	for kills < 10 {
+		p, process := spawn(t, binary(t), "--data", parts, "import", "jsonl", file, "--resume")
+		select {
+		case code := <-p.exit:
+			p.exit <- code
+		case <-time.After(time.Duration(50+random.IntN(400)) * time.Millisecond):
+		}
+		if err := process.Kill(); err != nil {
+			break // it was done before
+		}
+		p.ended(t)
+		kills++
+	}
+	if kills < 3 {
+		t.Errorf("%d kills only: make the file larger", kills)
+	}
+	command(t, "--data", parts, "import", "jsonl", file, "--resume")
+	if got := command(t, "--data", parts, "export", "jsonl"); got != wanted {
+		t.Error("the resumed import holds something else")
+	}
+	if said := command(t, "--data", parts, "check"); !strings.Contains(said, "0 things wrong") {
+		t.Errorf("check: %s", said)
+	}
+}
+
+// TestImportOfOtherFilesIsNotResumed: what was interrupted was another import.
+func TestImportOfOtherFilesIsNotResumed(t *testing.T) {
+	dir := t.TempDir()
+	data, file := filepath.Join(dir, "data"), filepath.Join(dir, "f.jsonl")
+	write(t, file, holdings(10))
+	command(t, "--data", data, "import", "jsonl", file)
+	write(t, filepath.Join(data, "import.journal"), `{"format":"jsonl","files":[{"name":"`+file+`","size":3,"modified":"2020-01-01T00:00:00Z"}]}`+"\n")
+	refuses(t, []string{"--data", data, "import", "jsonl", file, "--resume"}, "of other files", "without --resume")
+	write(t, filepath.Join(data, "import.journal"), "{torn\n")
+	refuses(t, []string{"--data", data, "import", "jsonl", file, "--resume"}, "import.journal is damaged", "without --resume")
+	if said := command(t, "--data", data, "import", "jsonl", file); !strings.Contains(said, "  0 claims new") {
+		t.Errorf("without --resume: %s", said)
+	}
+}
