@@ -15,6 +15,8 @@ import (
 
 	"keiretsu/internal/control"
 	"keiretsu/internal/ingest"
+	"keiretsu/internal/ingest/companygen"
+	"keiretsu/internal/ingest/gleif"
 	"keiretsu/internal/ingest/jsonl"
 	"keiretsu/internal/ingest/unpack"
 	"keiretsu/internal/kg"
@@ -23,6 +25,8 @@ import (
 
 // formats are the formats that can be imported, in order of their names.
 var formats = []ingest.Format{
+	companygen.Format,
+	gleif.Format,
 	jsonl.Format,
 }
 

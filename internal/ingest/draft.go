@@ -37,7 +37,7 @@ type Text struct {
 }
 
 // Draft is one thing that a reader found, not yet understood: *Source, *Metric,
-// *Entity, *Relation, *Figure, *Claims, *Conflict, *Noted, *Retraction or *Moment.
+// *Entity, *Relation, *Figure, *Absence, *Claims, *Conflict, *Noted, *Retraction or *Moment.
 // What a reader leaves empty because it was missing, the reader itself reports.
 type Draft interface {
 	// mentions lists the records whose state in the graph matters to it.
@@ -76,6 +76,8 @@ type Metric struct {
 	OverTime, OverParts Text
 	// SameAs names metrics.
 	SameAs []Text
+	// Default leaves a metric of the name that the graph has as it is.
+	Default bool
 }
 
 // Entity is the draft of a thing with its names. Each of Cites vouches for it,
@@ -215,7 +217,7 @@ type Noted struct {
 // has a history, in a later moment.
 type Retraction struct {
 	At Position
-	// Draft is what was said: a *Entity, *Relation, *Figure or *Claims with the
+	// Draft is what was said: a *Entity, *Relation, *Figure, *Absence or *Claims with the
 	// same contents, citations included. Claims that do not stand are passed over.
 	Draft Draft
 	// Reason says why it is no longer said.

@@ -509,6 +509,8 @@ func citing(d Draft) (Position, []Citation) {
 		return d.At, d.Cites
 	case *Figure:
 		return d.At, d.Cites
+	case *Absence:
+		return d.At, d.Cites
 	}
 	return Position{}, nil
 }

@@ -84,7 +84,7 @@ func sourcesOf(cites []Citation) []kg.ID {
 func (d *Source) mentions() []kg.ID { return nil }
 
 func (d *Metric) mentions() []kg.ID {
-	var ids []kg.ID
+	ids := []kg.ID{kg.MetricID(d.Name.Value)}
 	for _, same := range d.SameAs {
 		ids = append(ids, kg.MetricID(same.Value))
 	}
@@ -147,7 +147,16 @@ func (d *Moment) mentions() []kg.ID     { return nil }
 
 func (d *Source) declare(x *index) { x.sources[id(d.ID)] = true }
 
+// isLeft reports that the graph has a metric of the name, which stays as it is.
+func (d *Metric) isLeft(x *index) bool {
+	held := x.metrics[d.Name.Value]
+	return d.Default && held != nil && held.Definition != ""
+}
+
 func (d *Metric) declare(x *index) {
+	if d.isLeft(x) {
+		return
+	}
 	x.metrics[d.Name.Value] = &kg.Metric{Name: d.Name.Value, Unit: d.Unit.Value}
 }
 

@@ -180,6 +180,9 @@ func (d *Source) write(b *batch) {
 }
 
 func (d *Metric) write(b *batch) {
+	if d.isLeft(&b.index) {
+		return
+	}
 	m := &kg.Metric{
 		Name: d.Name.Value, Definition: d.Definition.Value, Unit: d.Unit.Value,
 		AddsOverTime:  word(b, "an answer", d.OverTime, answers),

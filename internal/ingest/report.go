@@ -18,6 +18,7 @@ type Report struct {
 	Entities    int `json:"entities"`
 	Relations   int `json:"relations"`
 	Figures     int `json:"figures"`
+	Absences    int `json:"absences"`
 	Claims      int `json:"claims"`
 	Conflicts   int `json:"conflicts"`
 	Retractions int `json:"retractions"`
@@ -68,6 +69,8 @@ func (r *Report) count(d Draft) {
 		r.Relations++
 	case *Figure:
 		r.Figures++
+	case *Absence:
+		r.Absences++
 	case *Claims:
 		r.Claims += len(d.Claims)
 	case *Conflict, *Noted:
@@ -79,7 +82,7 @@ func (r *Report) count(d Draft) {
 
 // Read counts all that was read.
 func (r Report) Read() int {
-	return r.Sources + r.Metrics + r.Entities + r.Relations + r.Figures + r.Claims + r.Conflicts + r.Retractions
+	return r.Sources + r.Metrics + r.Entities + r.Relations + r.Figures + r.Absences + r.Claims + r.Conflicts + r.Retractions
 }
 
 // String says in two sentences what came of a load.

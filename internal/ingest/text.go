@@ -140,7 +140,15 @@ type TextReader struct {
 	feeds  []int64
 	behind int
 	failed error
+	// bounded: no more than MaxRecord may be read until the next call of
+	// Record; since counts it.
+	bounded bool
+	since   int64
 }
+
+// Record says that a record begins where the parser stands: from there to the
+// next call it has at most MaxRecord bytes, or the text ends in a *Broken.
+func (t *TextReader) Record() { t.bounded, t.since = true, 0 }
 
 // Read reads as io.Reader wants it.
 func (t *TextReader) Read(p []byte) (int, error) {
@@ -154,6 +162,10 @@ func (t *TextReader) Read(p []byte) (int, error) {
 		}
 	}
 	n, err := t.r.Read(p)
+	if t.since += int64(n); t.bounded && t.since > MaxRecord+1<<16 {
+		t.failed = Brokenf(t.in.At(t.line), "a record is longer than %d MiB; none of this format is", MaxRecord>>20)
+		return 0, t.failed
+	}
 	if bad := t.check(p[:n], errors.Is(err, io.EOF)); bad >= 0 {
 		t.failed = Brokenf(t.in.At(t.line), "the line is not UTF-8; convert the file, for example with iconv -f latin1 -t utf-8")
 		return bad, t.failed

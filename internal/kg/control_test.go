@@ -62,7 +62,7 @@ func TestControlWithoutAShare(t *testing.T) {
 	m := holders("b c 60", "p c 10", "q d 40")
 	add := func(from, to kg.ID, attributes ...kg.Attribute) {
 		m.relations = append(m.relations, &kg.Relation{
-			ID: kg.ID("c-" + from + to), Type: kg.Controls, From: from, To: to, FromKind: kg.KindCompany, ToKind: kg.KindCompany,
+			ID: "c-" + from + to, Type: kg.Controls, From: from, To: to, FromKind: kg.KindCompany, ToKind: kg.KindCompany,
 			Text: "accounting consolidation", Attributes: attributes,
 		})
 	}

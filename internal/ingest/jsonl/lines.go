@@ -56,6 +56,7 @@ type claim struct {
 	Figure     *figure     `json:"figure,omitempty"`
 	Same       *same       `json:"same,omitempty"`
 	Different  *different  `json:"different,omitempty"`
+	Absence    *absence    `json:"absence,omitempty"`
 
 	Source       kg.ID  `json:"source"`
 	Locator      string `json:"locator,omitempty"`
@@ -140,6 +141,17 @@ type different struct {
 	Other kg.ID `json:"other"`
 }
 
+type absence struct {
+	Of        kg.ID  `json:"of"`
+	Relation  string `json:"relation"`
+	Direction string `json:"direction"`
+	Kind      string `json:"kind"`
+	Reason    string `json:"reason,omitempty"`
+	Text      string `json:"text,omitempty"`
+	Start     string `json:"start,omitempty"`
+	End       string `json:"end,omitempty"`
+}
+
 type conflict struct {
 	About     kg.ID      `json:"about"`
 	Predicate string     `json:"predicate"`
@@ -189,6 +201,11 @@ func claimLine(c *kg.Claim) (*claim, error) {
 		l.Same = &same{s.Entity, s.As}
 	case *kg.DifferentStatement:
 		l.Different = &different{s.Entity, s.Other}
+	case *kg.AbsenceStatement:
+		l.Absence = &absence{
+			Of: s.Entity, Relation: s.Relation.String(), Direction: s.Direction.String(), Kind: s.Kind.String(),
+			Reason: s.Reason, Text: s.Text, Start: s.Start.String(), End: s.End.String(),
+		}
 	default:
 		return nil, fmt.Errorf("jsonl: there is no form for what the claim %s says (%T)", c.ID, s)
 	}
@@ -253,8 +270,15 @@ func (l *claim) claim() (*kg.Claim, error) {
 	if d := l.Different; d != nil {
 		say(&kg.DifferentStatement{Entity: d.Of, Other: d.Other})
 	}
+	if a := l.Absence; a != nil {
+		say(&kg.AbsenceStatement{
+			Entity: a.Of, Relation: parse(r, "relation", a.Relation, kg.ParseRelationType), Direction: parse(r, "direction", a.Direction, kg.ParseDirection),
+			Kind: parse(r, "kind", a.Kind, kg.ParseAbsenceKind), Reason: a.Reason, Text: a.Text,
+			Start: parse(r, "start", a.Start, kg.ParseDate), End: parse(r, "end", a.End, kg.ParseDate),
+		})
+	}
 	if said != 1 {
-		return nil, errors.New("a claim says exactly one thing: entity, name, identifier, fiscalYear, relation, figure, same or different")
+		return nil, errors.New("a claim says exactly one thing: entity, name, identifier, fiscalYear, relation, figure, absence, same or different")
 	}
 	if l.Source == "" {
 		return nil, errors.New("a claim needs a source")
