@@ -25,7 +25,9 @@ const smallVariable = "KEIRETSU_SMALL_DISK"
 func smallDisk(t *testing.T) string {
 	t.Helper()
 	if dir := os.Getenv(smallVariable); dir != "" {
-		t.Cleanup(func() { remove(t, filepath.Join(dir, "store"), filepath.Join(dir, "filler"), filepath.Join(dir, "last")) })
+		t.Cleanup(func() {
+			remove(t, filepath.Join(dir, "store"), filepath.Join(dir, "filler"), filepath.Join(dir, "last"))
+		})
 		return dir
 	}
 	dir := t.TempDir()
