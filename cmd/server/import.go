@@ -47,10 +47,11 @@ func formatNamed(name string) (ingest.Format, error) {
 
 // importing is the command that imports files.
 type importing struct {
-	Format string   `arg:"" help:"Format of the files; the list is below."`
-	Files  []string `arg:"" name:"file" help:"Files, plain, gzip or zip; - is standard input."`
-	DryRun bool     `help:"Read everything, say what would be recorded and what dropped, and write nothing. Default ${default}, environment KEIRETSU_DRY_RUN." default:"false"`
-	Resume bool     `help:"Go on where an import of the same files was interrupted. Default ${default}, environment KEIRETSU_RESUME." default:"false"`
+	Format   string   `arg:"" help:"Format of the files; the list is below."`
+	Files    []string `arg:"" name:"file" help:"Files, plain, gzip or zip; - is standard input."`
+	DryRun   bool     `help:"Read everything, say what would be recorded and what dropped, and write nothing. Default ${default}, environment KEIRETSU_DRY_RUN." default:"false"`
+	Recorded string   `enum:"auto,source,now" default:"auto" placeholder:"WHEN" help:"Under which moments to record what the files say: source takes those of the source, for formats with a history, so that it can be asked what was known then; now is that of the import; auto is source where the graph has not changed since. Default ${default}, environment KEIRETSU_RECORDED."`
+	Resume   bool     `help:"Go on where an import of the same files was interrupted. Default ${default}, environment KEIRETSU_RESUME." default:"false"`
 }
 
 // Help goes on where the first line of help ends.
@@ -76,7 +77,8 @@ Formats:
 
 // Run imports the files.
 func (c *importing) Run(ctx context.Context, m *Main, f *folder) error {
-	if _, err := formatNamed(c.Format); err != nil {
+	format, err := formatNamed(c.Format)
+	if err != nil {
 		return err
 	}
 	for _, name := range c.Files {
@@ -89,6 +91,9 @@ func (c *importing) Run(ctx context.Context, m *Main, f *folder) error {
 		return err
 	}
 	q := control.ImportRequest{Format: c.Format, DryRun: c.DryRun, Resume: c.Resume, By: localUser()}
+	if c.Recorded != "auto" {
+		q.Recorded = ingest.Recorded(c.Recorded)
+	}
 	var spools []string
 	defer func() {
 		for _, path := range spools {
@@ -124,7 +129,7 @@ func (c *importing) Run(ctx context.Context, m *Main, f *folder) error {
 		}
 		return fmt.Errorf("%w; %s", err, done)
 	}
-	_, err = io.WriteString(m.Stdout, importReport(c.Format, report, c.DryRun))
+	_, err = io.WriteString(m.Stdout, importReport(format, report, c.DryRun))
 	return err
 }
 
@@ -218,7 +223,7 @@ func (a *administration) Import(ctx context.Context, q control.ImportRequest, to
 	if err != nil {
 		return ingest.Report{}, err
 	}
-	i := &ingest.Import{Format: format, Graph: a.graph.Stream(), By: q.By, DryRun: q.DryRun, Progress: told}
+	i := &ingest.Import{Format: format, Graph: a.graph.Stream(), By: q.By, Recorded: q.Recorded, DryRun: q.DryRun, Progress: told}
 	for _, file := range q.Files {
 		files, err := unpack.Files(file.Path, file.Name)
 		if err != nil {
@@ -252,10 +257,10 @@ func shown(err error) error {
 }
 
 // importReport says what came of an import.
-func importReport(format string, r ingest.Report, dry bool) string {
+func importReport(format ingest.Format, r ingest.Report, dry bool) string {
 	var b strings.Builder
 	seconds := r.Took.Seconds()
-	fmt.Fprintf(&b, "%s: read %s in %s", format, counted(r.Read(), "record", ""), r.Took.Round(10*time.Millisecond))
+	fmt.Fprintf(&b, "%s: read %s in %s", format.Name, counted(r.Read(), "record", ""), r.Took.Round(10*time.Millisecond))
 	if rate := float64(r.Read()) / seconds; seconds >= 1 {
 		fmt.Fprintf(&b, " (%.0f a second)", rate)
 	}
@@ -293,6 +298,12 @@ func importReport(format string, r ingest.Report, dry bool) string {
 	fmt.Fprintf(&b, "  %s %snew, %d unchanged\n", counted(r.Applied.Recorded, "claim", ""), would, r.Applied.Known)
 	line(r.Applied.Withheld, "%s taken back in the graph, and left so", counted(r.Applied.Withheld, "claim", ""))
 	line(r.Applied.Retracted, "%s taken back by the files themselves", counted(r.Applied.Retracted, "claim", ""))
+	if r.Recorded == ingest.RecordedSource {
+		b.WriteString("  recorded when the source did: what was known at a moment of the past can be asked for\n")
+		line(r.Shifted, "%s recorded later than the source did, because later things were recorded already", counted(r.Shifted, "claim", ""))
+	} else if format.History && !dry {
+		b.WriteString("  recorded as of now: what the source knew at a moment of the past cannot be asked for\n")
+	}
 	line(r.Merged, "%s merged with others by a strong identifier", counted(r.Merged, "entity", "%d entities"))
 	line(r.Made, "%s of which the files tell no more than who they are", counted(r.Made, "entity", "%d entities"))
 	line(r.Dropped.Count(), "%d dropped:", r.Dropped.Count())
