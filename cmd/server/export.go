@@ -11,21 +11,28 @@ import (
 	"strings"
 
 	"keiretsu/internal/control"
+	"keiretsu/internal/export"
 	"keiretsu/internal/ingest/jsonl"
 	"keiretsu/internal/kg"
 )
 
 // exporting is the command that writes what the graph holds.
 type exporting struct {
-	Format string `arg:"" help:"Format to write; jsonl is lossless and can be imported."`
+	Format string `arg:"" help:"Format to write: see below. jsonl is lossless and can be imported."`
 	File   string `arg:"" optional:"" default:"-" help:"File to write, packed where its name ends in .gz; - is standard output. It gets its name once it is complete. Default ${default}."`
 	Force  bool   `help:"Replace FILE if it exists. Default ${default}, environment KEIRETSU_FORCE." default:"false"`
 }
 
 // Help goes on where the first line of help ends.
 func (c *exporting) Help() string {
+	var formats strings.Builder
+	for _, f := range exports() {
+		fmt.Fprintf(&formats, "\n  %-8s %s", f.Name, f.Help)
+	}
 	return `The graph is written as it is at one moment, also while a server holds the folder
-and writes. What the format cannot say is told on standard error.`
+and writes. What the format cannot say is told on standard error.
+
+Formats:` + formats.String()
 }
 
 // Run writes the file.
@@ -79,16 +86,29 @@ func (c *exporting) write(ctx context.Context, admin control.Admin, to io.Writer
 	return losses, err
 }
 
+// exports are the formats that can be written, the lossless one first.
+func exports() []export.Format {
+	lossless := export.Format{Name: jsonl.Format.Name, Help: "everything that is said, to be imported again", Write: func(ctx context.Context, snap kg.Snapshot, to io.Writer) ([]string, error) {
+		written, err := jsonl.Write(ctx, snap, to)
+		return written.Losses(), err
+	}}
+	return append([]export.Format{lossless}, export.Formats()...)
+}
+
 // Export writes the newest moment of the store.
 func (a *administration) Export(ctx context.Context, format string, to io.Writer) ([]string, error) {
-	if format != jsonl.Format.Name {
-		return nil, kg.Invalidf("", "nothing can be exported as %.40q; there is %s", format, jsonl.Format.Name)
+	var names []string
+	for _, f := range exports() {
+		if f.Name != format {
+			names = append(names, f.Name)
+			continue
+		}
+		snap, err := a.store.Snapshot(ctx)
+		if err != nil {
+			return nil, err
+		}
+		defer snap.Close()
+		return f.Write(ctx, snap, to)
 	}
-	snap, err := a.store.Snapshot(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer snap.Close()
-	written, err := jsonl.Write(ctx, snap, to)
-	return written.Losses(), err
+	return nil, kg.Invalidf("", "nothing can be exported as %.40q; there is %s", format, strings.Join(names, ", "))
 }

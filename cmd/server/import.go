@@ -19,6 +19,7 @@ import (
 	"keiretsu/internal/control"
 	"keiretsu/internal/ingest"
 	"keiretsu/internal/ingest/companygen"
+	"keiretsu/internal/ingest/gleif"
 	"keiretsu/internal/ingest/jsonl"
 	"keiretsu/internal/ingest/unpack"
 	"keiretsu/internal/kg"
@@ -28,6 +29,7 @@ import (
 // formats are the formats that can be imported, in order of their names.
 var formats = []ingest.Format{
 	companygen.Format,
+	gleif.Format,
 	jsonl.Format,
 }
 

@@ -37,7 +37,7 @@ var csvTables = []struct {
 // csvTable is a file that is being written.
 type csvTable struct {
 	*csv.Writer
-	losses *Losses
+	losses *losses
 }
 
 func (t *csvTable) row(cells ...string) error { return t.Write(cells) }
@@ -45,13 +45,13 @@ func (t *csvTable) row(cells ...string) error { return t.Write(cells) }
 // writeCSV writes a zip archive of tables in CSV as RFC 4180 has it: UTF-8, a
 // header, lines that end in CR LF. Cells with several values separate them by a
 // semicolon and a space.
-func writeCSV(ctx context.Context, snap kg.Snapshot, to io.Writer) (Losses, error) {
-	var losses Losses
+func writeCSV(ctx context.Context, snap kg.Snapshot, to io.Writer) ([]string, error) {
+	var losses losses
 	archive := zip.NewWriter(to)
 	for _, table := range csvTables {
 		file, err := archive.Create(table.name) // without a time, which would differ each time
 		if err != nil {
-			return losses, err
+			return nil, err
 		}
 		t := &csvTable{csv.NewWriter(file), &losses}
 		t.UseCRLF = true
@@ -60,11 +60,11 @@ func writeCSV(ctx context.Context, snap kg.Snapshot, to io.Writer) (Losses, erro
 			err = table.write(ctx, snap, t)
 		}
 		t.Flush()
-		if err = errors.Join(err, t.Error()); err != nil {
-			return losses, err
+		if err := errors.Join(err, t.Error()); err != nil {
+			return nil, err
 		}
 	}
-	return losses, archive.Close()
+	return losses.lines(), archive.Close()
 }
 
 const (

@@ -3,7 +3,7 @@
 // A [Format] is written from one kg.Snapshot, in one pass and with little memory,
 // however large the graph is: facts as they are today, each with the sources and
 // claims it rests on where the format has a place for them. Equal graphs give
-// equal bytes. What the format cannot say is counted and told ([Losses]); the
+// equal bytes. What the format cannot say is counted and told; the
 // lossless format is jsonl, which lives beside its reader in internal/ingest.
 //
 // It must not know files, the network, or where the bytes go.

@@ -17,9 +17,10 @@ type Format struct {
 	Name string
 	// Help says in one line what it is and what it is for.
 	Help string
-	// Write writes what the snapshot holds. The error is that of the snapshot,
-	// of the writer, or of the context.
-	Write func(ctx context.Context, snap kg.Snapshot, to io.Writer) (Losses, error)
+	// Write writes what the snapshot holds, and returns what it had to leave
+	// out, a line for each reason with how often. The error is that of the
+	// snapshot, of the writer, or of the context.
+	Write func(ctx context.Context, snap kg.Snapshot, to io.Writer) ([]string, error)
 }
 
 // Formats returns all formats, by name.
@@ -32,8 +33,8 @@ func Formats() []Format {
 	}
 }
 
-// Losses counts what a format could not say.
-type Losses struct {
+// losses counts what a format could not say.
+type losses struct {
 	list []loss
 }
 
@@ -43,7 +44,7 @@ type loss struct {
 }
 
 // add counts something that was left out. What holds the reason.
-func (l *Losses) add(what string, count int) {
+func (l *losses) add(what string, count int) {
 	if count == 0 {
 		return
 	}
@@ -55,9 +56,8 @@ func (l *Losses) add(what string, count int) {
 	l.list[at].count += count
 }
 
-// Lines returns a line for each reason, the most frequent first: how often, and
-// what was left out.
-func (l Losses) Lines() []string {
+// lines returns a line for each reason, the most frequent first.
+func (l *losses) lines() []string {
 	slices.SortStableFunc(l.list, func(a, b loss) int { return -cmp.Compare(a.count, b.count) })
 	lines := make([]string, len(l.list))
 	for i, x := range l.list {

@@ -34,11 +34,11 @@ var graphmlKeys = []struct{ id, of, name, kind string }{
 }
 
 // writeGraphML writes every entity as a node and every relation as an edge.
-func writeGraphML(ctx context.Context, snap kg.Snapshot, to io.Writer) (Losses, error) {
-	var losses Losses
+func writeGraphML(ctx context.Context, snap kg.Snapshot, to io.Writer) ([]string, error) {
+	var losses losses
 	counts, err := snap.Stats(ctx)
 	if err != nil {
-		return losses, err
+		return nil, err
 	}
 	losses.add("figures: GraphML has nodes and edges", int(counts[kg.RecordObservation]))
 	losses.add("conflicts", int(counts[kg.RecordConflict]))
@@ -59,11 +59,11 @@ func writeGraphML(ctx context.Context, snap kg.Snapshot, to io.Writer) (Losses, 
 		return nil
 	})
 	if err != nil {
-		return losses, err
+		return nil, err
 	}
 	for edge, err := range snap.Relations(ctx, kg.RelationQuery{All: true}) {
 		if err != nil {
-			return losses, err
+			return nil, err
 		}
 		r := edge.Relation
 		if r.Stake != nil && (r.Stake.MinOpen || r.Stake.MaxOpen || r.Stake.Wording != "") {
@@ -73,7 +73,7 @@ func writeGraphML(ctx context.Context, snap kg.Snapshot, to io.Writer) (Losses, 
 	}
 	out.line(`</graph>`)
 	out.line(`</graphml>`)
-	return losses, out.Flush()
+	return losses.lines(), out.Flush()
 }
 
 // graphml is a document on its way. What fails is told by the next Flush.

@@ -13,8 +13,8 @@ import (
 // writeJSONLD writes one document (https://www.w3.org/TR/json-ld11), a node a
 // line. It says which claims a fact rests on and which sources those are from; it
 // has no graph for each source, as N-Quads do.
-func writeJSONLD(ctx context.Context, snap kg.Snapshot, to io.Writer) (Losses, error) {
-	var losses Losses
+func writeJSONLD(ctx context.Context, snap kg.Snapshot, to io.Writer) ([]string, error) {
+	var losses losses
 	out := &jsonld{Writer: bufio.NewWriter(to)}
 	out.text("{\n\"@context\": {")
 	for i, p := range rdfPrefixes {
@@ -34,10 +34,10 @@ func writeJSONLD(ctx context.Context, snap kg.Snapshot, to io.Writer) (Losses, e
 		return ctx.Err()
 	})
 	if err != nil {
-		return losses, err
+		return nil, err
 	}
 	out.text("\n]\n}\n")
-	return losses, out.Flush()
+	return losses.lines(), out.Flush()
 }
 
 // jsonld is a document on its way. What fails is told by the Flush at its end.

@@ -13,8 +13,8 @@ import (
 // writeNQuads writes a statement a line (https://www.w3.org/TR/n-quads). What a
 // source says stands in the graph that is called by the source, once for each of
 // them; descriptions of sources, claims and conflicts stand in the default graph.
-func writeNQuads(ctx context.Context, snap kg.Snapshot, to io.Writer) (Losses, error) {
-	var losses Losses
+func writeNQuads(ctx context.Context, snap kg.Snapshot, to io.Writer) ([]string, error) {
+	var losses losses
 	out := bufio.NewWriter(to)
 	err := eachNode(ctx, snap, &losses, func(n *rdfNode) error {
 		subject := "<" + n.iri + ">"
@@ -51,9 +51,9 @@ func writeNQuads(ctx context.Context, snap kg.Snapshot, to io.Writer) (Losses, e
 		return nil
 	})
 	if err != nil {
-		return losses, err
+		return nil, err
 	}
-	return losses, out.Flush()
+	return losses.lines(), out.Flush()
 }
 
 // expand returns the IRI of a prefixed term; IRIs are returned as they are.

@@ -119,7 +119,7 @@ func ownTerm(word string) string {
 
 // eachNode calls do with everything that the snapshot holds: sources, metrics,
 // entities, relations, observations, conflicts; a fact before its claims.
-func eachNode(ctx context.Context, snap kg.Snapshot, losses *Losses, do func(*rdfNode) error) error {
+func eachNode(ctx context.Context, snap kg.Snapshot, losses *losses, do func(*rdfNode) error) error {
 	err := each(ctx, snap, kg.RecordSource, func(s *kg.Source) error { return do(sourceNode(s)) })
 	if err == nil {
 		err = each(ctx, snap, kg.RecordMetric, func(m *kg.Metric) error { return do(metricNode(m)) })

@@ -56,6 +56,8 @@ type claim struct {
 	Different  *different  `json:"different,omitempty"`
 	Relation   *relation   `json:"relation,omitempty"`
 	Figure     *figure     `json:"figure,omitempty"`
+	Same       *same       `json:"same,omitempty"`
+	Different  *different  `json:"different,omitempty"`
 	Absence    *absence    `json:"absence,omitempty"`
 
 	Source       kg.ID  `json:"source"`
@@ -141,6 +143,16 @@ type figure struct {
 	Dimensions []attribute `json:"dimensions,omitempty"`
 }
 
+type same struct {
+	Of kg.ID `json:"of"`
+	As kg.ID `json:"as"`
+}
+
+type different struct {
+	Of    kg.ID `json:"of"`
+	Other kg.ID `json:"other"`
+}
+
 type absence struct {
 	Of        kg.ID  `json:"of"`
 	Relation  string `json:"relation"`
@@ -201,6 +213,10 @@ func claimLine(c *kg.Claim) (*claim, error) {
 		}
 	case *kg.Figure:
 		l.Figure = figureLine(s)
+	case *kg.SameStatement:
+		l.Same = &same{s.Entity, s.As}
+	case *kg.DifferentStatement:
+		l.Different = &different{s.Entity, s.Other}
 	case *kg.AbsenceStatement:
 		l.Absence = &absence{
 			Of: s.Entity, Relation: s.Relation.String(), Direction: s.Direction.String(), Kind: s.Kind.String(),
@@ -269,6 +285,12 @@ func (l *claim) claim() (*kg.Claim, error) {
 	}
 	if l.Figure != nil {
 		say(l.Figure.statement(r))
+	}
+	if s := l.Same; s != nil {
+		say(&kg.SameStatement{Entity: s.Of, As: s.As})
+	}
+	if d := l.Different; d != nil {
+		say(&kg.DifferentStatement{Entity: d.Of, Other: d.Other})
 	}
 	if a := l.Absence; a != nil {
 		say(&kg.AbsenceStatement{
@@ -339,8 +361,10 @@ func parse[T any](r *parser, member, text string, read func(string) (T, error)) 
 	return v
 }
 
-func conflictLine(c *kg.Conflict) *conflict {
-	l := &conflict{About: c.About, Predicate: c.Predicate, Kind: c.Kind.String(), Note: c.Note}
+// conflictLine returns the line of a conflict that was noted about an entity, by
+// the id that this had then.
+func conflictLine(c *kg.Conflict, about kg.ID) *conflict {
+	l := &conflict{About: about, Predicate: c.Predicate, Kind: c.Kind.String(), Note: c.Note}
 	for _, p := range c.Claims {
 		stated := position{Value: p.Value, Citations: []citation{}}
 		for _, cite := range p.Citations {
