@@ -77,7 +77,7 @@ consistent store with a beginning of the files in it.
 Formats:
 `)
 	for _, f := range formats {
-		fmt.Fprintf(&b, "  %-8s %s\n", f.Name, f.Help)
+		fmt.Fprintf(&b, "  %-10s %s\n", f.Name, f.Help)
 	}
 	return b.String()
 }
