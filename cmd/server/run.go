@@ -128,7 +128,11 @@ func (c *serve) Run(ctx context.Context, m *Main, f *folder) (err error) {
 		TLS:           entry.tls,
 		Admin:         http.StripPrefix("/admin", control.Handler(admin, log)),
 		Reconcile:     reconcile.Handler(reconcile.Config{View: g.View, Alike: search.Alike, Timeout: c.RequestTimeout, Log: log}),
-		Principal:     knownName,
+		Import: &control.Uploads{
+			Admin: admin, Logger: log, Keep: f.kept,
+			By: func(ctx context.Context) string { return auth.PrincipalFrom(ctx).Name },
+		},
+		Principal: knownName,
 		WithRequest: func(ctx context.Context) (context.Context, func(), error) {
 			ctx, done, err := model.WithViews(model.WithAuthor(ctx, auth.PrincipalFrom(ctx).Name), g.View)
 			return ctx, func() {
