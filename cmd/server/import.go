@@ -15,6 +15,7 @@ import (
 
 	"keiretsu/internal/control"
 	"keiretsu/internal/ingest"
+	"keiretsu/internal/ingest/bods"
 	"keiretsu/internal/ingest/companygen"
 	"keiretsu/internal/ingest/gleif"
 	"keiretsu/internal/ingest/jsonl"
@@ -25,6 +26,7 @@ import (
 
 // formats are the formats that can be imported, in order of their names.
 var formats = []ingest.Format{
+	bods.Format,
 	companygen.Format,
 	gleif.Format,
 	jsonl.Format,
