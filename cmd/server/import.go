@@ -297,6 +297,7 @@ func importReport(format string, r ingest.Report, dry bool) string {
 	fmt.Fprintf(&b, "  %s %snew, %d unchanged\n", counted(r.Applied.Recorded, "claim", ""), would, r.Applied.Known)
 	line(r.Applied.Withheld, "%s taken back in the graph, and left so", counted(r.Applied.Withheld, "claim", ""))
 	line(r.Applied.Retracted, "%s taken back by the files themselves", counted(r.Applied.Retracted, "claim", ""))
+	line(r.Merged, "%s merged with others by a strong identifier", counted(r.Merged, "entity", "%d entities"))
 	line(r.Made, "%s of which the files tell no more than who they are", counted(r.Made, "entity", "%d entities"))
 	line(r.Dropped.Count(), "%d dropped:", r.Dropped.Count())
 	for _, reason := range r.Dropped.Reasons {

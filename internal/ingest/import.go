@@ -17,6 +17,11 @@ import (
 // Stream is what an import needs of a *kg.Stream.
 type Stream interface {
 	Graph
+	// Bearers returns the entities that bear each identifier, aligned with them.
+	Bearers(ctx context.Context, identifiers []kg.Identifier) ([][]kg.ID, error)
+	// Judgements returns the claims about whom the ids are the same as, or not,
+	// taken back or not.
+	Judgements(ctx context.Context, ids []kg.ID) ([]*kg.Claim, error)
 	// Sync returns once all that was applied would survive a power cut.
 	Sync(ctx context.Context) error
 }

@@ -25,6 +25,9 @@ type Report struct {
 	// Made counts the entities that were made of hints, because nothing that
 	// was read describes them.
 	Made int `json:"made"`
+	// Merged counts the entities that are the same as ones that the graph
+	// knows under other ids, because they share a strong identifier.
+	Merged int `json:"merged"`
 	// Applied is what the graph made of them.
 	Applied Sum `json:"applied"`
 	// Dropped says what was not recorded, and why.

@@ -259,36 +259,44 @@ func TestJudgementsThatCannotBe(t *testing.T) {
 		"nobody":       {nil, kg.Write{Claims: []*kg.Claim{sameAs("bolt", "nobody")}}, `there is no entity "nobody"`, kg.ErrInvalid},
 		"another kind": {nil, kg.Write{Claims: []*kg.Claim{sameAs("ann", "bolt")}}, "ann is a PERSON and bolt a COMPANY", kg.ErrInvalid},
 		"twice": {
-			[]*kg.Claim{sameAs("bolt-ltd", "bolt")}, kg.Write{Claims: []*kg.Claim{sameAs("bolt-ltd", "cog")}},
+			[]*kg.Claim{sameAs("bolt-ltd", "bolt")},
+			kg.Write{Claims: []*kg.Claim{sameAs("bolt-ltd", "cog")}},
 			"bolt-ltd has been judged to be the same as bolt already", kg.ErrConflict,
 		},
 		"in a circle": {
-			[]*kg.Claim{sameAs("bolt-ltd", "bolt"), sameAs("bolt", "cog")}, kg.Write{Claims: []*kg.Claim{sameAs("cog", "bolt-ltd")}},
+			[]*kg.Claim{sameAs("bolt-ltd", "bolt"), sameAs("bolt", "cog")},
+			kg.Write{Claims: []*kg.Claim{sameAs("cog", "bolt-ltd")}},
 			"cog cannot be the same as bolt-ltd: that would run in a circle", kg.ErrInvalid,
 		},
 		"in a circle, in one write": {
-			nil, kg.Write{Claims: []*kg.Claim{sameAs("bolt", "cog"), sameAs("cog", "bolt")}},
+			nil,
+			kg.Write{Claims: []*kg.Claim{sameAs("bolt", "cog"), sameAs("cog", "bolt")}},
 			"cog cannot be the same as bolt: that would run in a circle", kg.ErrInvalid,
 		},
 		"not the same": {
-			[]*kg.Claim{differentFrom("cog", "bolt"), sameAs("bolt-ltd", "bolt")}, kg.Write{Claims: []*kg.Claim{sameAs("bolt", "cog")}},
+			[]*kg.Claim{differentFrom("cog", "bolt"), sameAs("bolt-ltd", "bolt")},
+			kg.Write{Claims: []*kg.Claim{sameAs("bolt", "cog")}},
 			"cog and bolt have been judged not to be the same", kg.ErrConflict,
 		},
 		"not the same, by way of others": {
-			[]*kg.Claim{differentFrom("bolt-ltd", "cog"), sameAs("bolt-ltd", "bolt")}, kg.Write{Claims: []*kg.Claim{sameAs("cog", "bolt")}},
+			[]*kg.Claim{differentFrom("bolt-ltd", "cog"), sameAs("bolt-ltd", "bolt")},
+			kg.Write{Claims: []*kg.Claim{sameAs("cog", "bolt")}},
 			"bolt-ltd and cog have been judged not to be the same", kg.ErrConflict,
 		},
 		"two that are one": {
-			[]*kg.Claim{sameAs("bolt-ltd", "bolt"), sameAs("cog", "bolt")}, kg.Write{Claims: []*kg.Claim{differentFrom("cog", "bolt-ltd")}},
+			[]*kg.Claim{sameAs("bolt-ltd", "bolt"), sameAs("cog", "bolt")},
+			kg.Write{Claims: []*kg.Claim{differentFrom("cog", "bolt-ltd")}},
 			"cog and bolt-ltd have been judged to be one thing (bolt)", kg.ErrConflict,
 		},
 		"both at once": {
-			nil, kg.Write{Claims: []*kg.Claim{differentFrom("cog", "bolt"), sameAs("cog", "bolt")}},
+			nil,
+			kg.Write{Claims: []*kg.Claim{differentFrom("cog", "bolt"), sameAs("cog", "bolt")}},
 			"cog and bolt have been judged to be one thing (bolt)", kg.ErrConflict,
 		},
 		"a company that merges into itself": {
 			[]*kg.Claim{said("3", &kg.RelationStatement{Type: kg.MergedInto, From: "bolt", To: "acme"}), said("3", &kg.RelationStatement{Type: kg.MergedInto, From: "acme", To: "cog"})},
-			kg.Write{Claims: []*kg.Claim{sameAs("bolt", "cog")}}, "it would have merged into itself", kg.ErrInvalid,
+			kg.Write{Claims: []*kg.Claim{sameAs("bolt", "cog")}},
+			"it would have merged into itself", kg.ErrInvalid,
 		},
 		"a merger within one company": {
 			[]*kg.Claim{sameAs("bolt-ltd", "bolt")},
@@ -302,7 +310,8 @@ func TestJudgementsThatCannotBe(t *testing.T) {
 			[]*kg.Claim{sameAs("bolt-ltd", "bolt")}, retract("bolt"), "claims still speak of bolt", kg.ErrInvalid,
 		},
 		"another kind under a merged id": {
-			[]*kg.Claim{sameAs("bolt-ltd", "bolt")}, kg.Write{Claims: entity("bolt-ltd", kg.KindPerson, "Bolt")},
+			[]*kg.Claim{sameAs("bolt-ltd", "bolt")},
+			kg.Write{Claims: entity("bolt-ltd", kg.KindPerson, "Bolt")},
 			"bolt-ltd is a COMPANY and cannot become a PERSON", kg.ErrInvalid,
 		},
 	} {

@@ -52,6 +52,8 @@ type claim struct {
 	Name       *name       `json:"name,omitempty"`
 	Identifier *identifier `json:"identifier,omitempty"`
 	FiscalYear *fiscalYear `json:"fiscalYear,omitempty"`
+	Same       *same       `json:"same,omitempty"`
+	Different  *different  `json:"different,omitempty"`
 	Relation   *relation   `json:"relation,omitempty"`
 	Figure     *figure     `json:"figure,omitempty"`
 	Absence    *absence    `json:"absence,omitempty"`
@@ -83,6 +85,16 @@ type identifier struct {
 type fiscalYear struct {
 	Of  kg.ID  `json:"of"`
 	End string `json:"end"`
+}
+
+type same struct {
+	Entity kg.ID `json:"entity"`
+	As     kg.ID `json:"as"`
+}
+
+type different struct {
+	Entity kg.ID `json:"entity"`
+	Other  kg.ID `json:"other"`
 }
 
 type relation struct {
@@ -172,6 +184,10 @@ func claimLine(c *kg.Claim) (*claim, error) {
 		l.Identifier = &identifier{s.Entity, s.Scheme, s.Value}
 	case *kg.FiscalYearStatement:
 		l.FiscalYear = &fiscalYear{s.Entity, s.End.String()}
+	case *kg.SameStatement:
+		l.Same = &same{s.Entity, s.As}
+	case *kg.DifferentStatement:
+		l.Different = &different{s.Entity, s.Other}
 	case *kg.RelationStatement:
 		l.Relation = &relation{
 			Type: s.Type.String(), From: s.From, To: s.To, Start: s.Start.String(), End: s.End.String(),
@@ -242,6 +258,12 @@ func (l *claim) claim() (*kg.Claim, error) {
 	if f := l.FiscalYear; f != nil {
 		say(&kg.FiscalYearStatement{Entity: f.Of, End: parse(r, "end", f.End, kg.ParseDate)})
 	}
+	if s := l.Same; s != nil {
+		say(&kg.SameStatement{Entity: s.Entity, As: s.As})
+	}
+	if d := l.Different; d != nil {
+		say(&kg.DifferentStatement{Entity: d.Entity, Other: d.Other})
+	}
 	if l.Relation != nil {
 		say(l.Relation.statement(r))
 	}
@@ -256,7 +278,7 @@ func (l *claim) claim() (*kg.Claim, error) {
 		})
 	}
 	if said != 1 {
-		return nil, errors.New("a claim says exactly one thing: entity, name, identifier, fiscalYear, relation, figure or absence")
+		return nil, errors.New("a claim says exactly one thing: entity, name, identifier, fiscalYear, relation, figure, absence, same or different")
 	}
 	if l.Source == "" {
 		return nil, errors.New("a claim needs a source")
