@@ -17,6 +17,7 @@ import (
 	"keiretsu/internal/ingest"
 	"keiretsu/internal/ingest/bods"
 	"keiretsu/internal/ingest/companygen"
+	"keiretsu/internal/ingest/ftm"
 	"keiretsu/internal/ingest/gleif"
 	"keiretsu/internal/ingest/jsonl"
 	"keiretsu/internal/ingest/unpack"
@@ -28,6 +29,7 @@ import (
 var formats = []ingest.Format{
 	bods.Format,
 	companygen.Format,
+	ftm.Format,
 	gleif.Format,
 	jsonl.Format,
 }
