@@ -18,7 +18,9 @@ import (
 
 	"keiretsu/internal/control"
 	"keiretsu/internal/ingest"
+	"keiretsu/internal/ingest/bods"
 	"keiretsu/internal/ingest/companygen"
+	"keiretsu/internal/ingest/ftm"
 	"keiretsu/internal/ingest/gleif"
 	"keiretsu/internal/ingest/jsonl"
 	"keiretsu/internal/ingest/unpack"
@@ -28,7 +30,9 @@ import (
 
 // formats are the formats that can be imported, in order of their names.
 var formats = []ingest.Format{
+	bods.Format,
 	companygen.Format,
+	ftm.Format,
 	gleif.Format,
 	jsonl.Format,
 }
