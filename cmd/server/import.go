@@ -21,6 +21,7 @@ import (
 	"keiretsu/internal/ingest/gleif"
 	"keiretsu/internal/ingest/jsonl"
 	"keiretsu/internal/ingest/unpack"
+	"keiretsu/internal/ingest/wikidata"
 	"keiretsu/internal/kg"
 	"keiretsu/internal/kg/badgerstore"
 )
@@ -32,6 +33,7 @@ var formats = []ingest.Format{
 	ftm.Format,
 	gleif.Format,
 	jsonl.Format,
+	wikidata.Format,
 }
 
 // formatNamed returns the format of that name.
