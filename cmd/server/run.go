@@ -126,7 +126,11 @@ func (c *serve) Run(ctx context.Context, m *Main, f *folder) (err error) {
 		Access:        entry.access,
 		TLS:           entry.tls,
 		Admin:         http.StripPrefix("/admin", control.Handler(admin, log)),
-		Principal:     knownName,
+		Import: &control.Uploads{
+			Admin: admin, Logger: log, Keep: f.kept,
+			By: func(ctx context.Context) string { return auth.PrincipalFrom(ctx).Name },
+		},
+		Principal: knownName,
 		WithRequest: func(ctx context.Context) (context.Context, func(), error) {
 			ctx, done, err := model.WithViews(model.WithAuthor(ctx, auth.PrincipalFrom(ctx).Name), g.View)
 			return ctx, func() {

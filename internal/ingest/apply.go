@@ -75,6 +75,9 @@ func (l *loading) apply(ctx context.Context, b *batch) error {
 	if err := l.join(ctx, b); err != nil {
 		return err
 	}
+	if err := l.turnClock(ctx, b); err != nil {
+		return err
+	}
 	return l.applyJoined(ctx, b)
 }
 

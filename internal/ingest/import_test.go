@@ -8,6 +8,7 @@ import (
 	"iter"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -24,7 +25,7 @@ import (
 //	source ID
 //	entity ID KIND NAME [SCHEME VALUE]…
 //	owns FROM TO STAKE [hint]
-//	over DRAFT
+//	over LINE DRAFT
 //	moment TIME
 //
 // Where a line says "broken", the file is.
@@ -72,8 +73,18 @@ func plainDraft(at ingest.Position, words []string) ingest.Draft {
 			r.FromHint = &ingest.Hint{Kind: at.Text("company"), Name: at.Text("Hinted " + words[1])}
 		}
 		return r
+	case "moment":
+		when, err := time.Parse(time.DateOnly, words[1])
+		if err != nil {
+			return nil
+		}
+		return &ingest.Moment{At: at, Time: when}
 	case "over":
-		return &ingest.Retraction{At: at, Draft: plainDraft(ingest.Position{File: at.File, Line: at.Line - 1}, words[1:]), Reason: at.Text("no longer said")}
+		line, err := strconv.Atoi(words[1])
+		if err != nil {
+			return nil
+		}
+		return &ingest.Retraction{At: at, Draft: plainDraft(ingest.Position{File: at.File, Line: line}, words[2:]), Reason: at.Text("no longer said")}
 	}
 	return nil
 }
@@ -162,7 +173,7 @@ func TestEndsMayComeLater(t *testing.T) {
 		t.Errorf("relations (-want +got):\n%s", diff)
 	}
 	wanted := ingest.Report{
-		Sources: 1, Entities: 2, Relations: 5, Made: 2, Applied: report.Applied,
+		Sources: 1, Entities: 2, Relations: 5, Made: 2, Recorded: ingest.RecordedNow, Applied: report.Applied,
 		Dropped: ingest.Tally{Reasons: []ingest.Reason{{Reason: `no entity has the id "d"; did you mean a?`, Count: 1, First: []string{"f1:4"}}}},
 	}
 	wanted.Dropped.Reasons[0].Reason = report.Dropped.Reasons[0].Reason // what is near is another test's matter
@@ -180,7 +191,7 @@ func TestEndsMayComeLater(t *testing.T) {
 
 func TestImportingTwiceChangesNothing(t *testing.T) {
 	w := newWorld()
-	text := "source memo\nowns a b 40%\nowns c b 10% hint\nentity b company Bolt\nentity a company Acme\nover entity a company Acme"
+	text := "source memo\nowns a b 40%\nowns c b 10% hint\nentity b company Bolt\nentity a company Acme\nover 5 entity a company Acme"
 	first := w.load(t, text)
 	before := w.everything(t)
 	second := w.load(t, text)
@@ -217,7 +228,7 @@ func TestRetractionsOfAFile(t *testing.T) {
 	w := newWorld()
 	report := w.load(t, strings.Join([]string{
 		"source memo", "entity a company Acme", "entity b company Bolt",
-		"owns a b 40%", "over owns a b 40%", "owns a b 50%", "over owns b a 3%",
+		"owns a b 40%", "over 4 owns a b 40%", "owns a b 50%", "over 1 owns b a 3%",
 	}, "\n"))
 	if diff := cmp.Diff([]string{"a b 50 %"}, w.relations(t)); diff != "" {
 		t.Errorf("relations (-want +got):\n%s", diff)
@@ -287,6 +298,59 @@ func TestWhatWasToldApartStaysApart(t *testing.T) {
 	}
 	if again := w.load(t, "source memo\nentity c company Cee lei X1"); again.Merged != 1 {
 		t.Errorf("told apart from a, and not from b: %+v", again)
+	}
+}
+
+// TestHistoryOfTheSource: what a file with a history says is recorded when its
+// source recorded it, where nothing later is in the graph.
+func TestHistoryOfTheSource(t *testing.T) {
+	text := strings.Join([]string{
+		"moment 2020-01-01", "source memo", "entity a company Acme", "entity b company Bolt", "owns a b 40%",
+		"moment 2021-01-01", "over 5 owns a b 40%", "owns a b 50%", "moment 2999-01-01", "owns b a 1%",
+	}, "\n")
+	late := "moment 2019-01-01\nsource memo\nentity c company Cee"
+	known := func(w world) map[string]string {
+		moments := make(map[string]string)
+		for _, r := range w.everything(t) {
+			c, ok := r.(*kg.Claim)
+			if !ok {
+				continue
+			}
+			if s, ok := c.Statement.(*kg.RelationStatement); ok {
+				moments[s.Stake.String()] = c.Recorded.Format(time.DateOnly)
+				if c.Retracted != nil {
+					moments[s.Stake.String()] += " to " + c.Retracted.At.Format(time.DateOnly)
+				}
+			}
+		}
+		return moments
+	}
+	w := newWorld()
+	report := w.load(t, text)
+	want := map[string]string{"40 %": "2020-01-01 to 2021-01-01", "50 %": "2021-01-01", "1 %": "2024-01-01"}
+	if diff := cmp.Diff(want, known(w)); diff != "" || report.Recorded != ingest.RecordedSource || report.Shifted != 1 {
+		t.Errorf("%+v, recorded (-want +got):\n%s", report, diff)
+	}
+	before := w.everything(t)
+	w.load(t, text)
+	if diff := kgtest.Diff(before, w.everything(t)); diff != "" {
+		t.Errorf("read again (-before +after):\n%s", diff)
+	}
+	if report := w.load(t, late); report.Recorded != ingest.RecordedNow {
+		t.Errorf("an older history: %+v", report)
+	}
+	i := &ingest.Import{Format: plain, Files: files(late + "\nentity d company Dee"), Graph: w.graph.Stream(), Recorded: ingest.RecordedSource}
+	if _, err := i.Run(t.Context()); !errors.Is(err, kg.ErrInvalid) || !strings.Contains(err.Error(), "the files begin on 2019-01-01, and the graph has changed on 2024-01-01") {
+		t.Errorf("an older history all the same: %v", err)
+	}
+	w = newWorld()
+	i = &ingest.Import{Format: plain, Files: files(text), Graph: w.graph.Stream(), Recorded: ingest.RecordedNow}
+	if _, err := i.Run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want = map[string]string{"40 %": "2024-01-01 to 2024-01-01", "50 %": "2024-01-01", "1 %": "2024-01-01"}
+	if diff := cmp.Diff(want, known(w)); diff != "" {
+		t.Errorf("as of now (-want +got):\n%s", diff)
 	}
 }
 

@@ -1281,7 +1281,7 @@ func (r *recollection) noted(about []ID) ([]*Conflict, error) {
 		return nil, err
 	}
 	return slices.DeleteFunc(conflicts, func(c *Conflict) bool {
-		c.About = r.canon(c.notedAbout(namesakes[c.About]))
+		c.About = r.canon(c.NotedAbout(namesakes[c.About]))
 		return about != nil && !slices.Contains(about, c.About)
 	}), nil
 }

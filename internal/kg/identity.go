@@ -407,7 +407,7 @@ func (a *application) moveNoted(ctx context.Context) error {
 		if c.Rule != "" || a.gone[c.ID] {
 			continue
 		}
-		if now := a.after.canon(c.notedAbout(a.before.class(c.About))); now != c.About {
+		if now := a.after.canon(c.NotedAbout(a.before.class(c.About))); now != c.About {
 			c.About = now
 			a.puts[c.ID] = c
 		}
@@ -427,8 +427,10 @@ func (c *Conflict) notedID(about ID) ID {
 	return derivedID(conflictPrefix, parts...)
 }
 
-// notedAbout returns the one of some ids about which the conflict was noted.
-func (c *Conflict) notedAbout(ids []ID) ID {
+// NotedAbout returns the one of some ids about which a person noted the conflict:
+// it is kept under the id by which the entity is known. Where it is none of them,
+// that is the answer.
+func (c *Conflict) NotedAbout(ids []ID) ID {
 	for _, id := range ids {
 		if c.notedID(id) == c.ID {
 			return id

@@ -247,7 +247,7 @@ func (a *application) checkLeaving(ctx context.Context, index map[ID]int, bad *R
 		if err != nil {
 			return err
 		}
-		if c.Rule == "" && a.leaving[c.notedAbout(leaving)] {
+		if c.Rule == "" && a.leaving[c.NotedAbout(leaving)] {
 			a.gone[c.ID] = true
 		}
 	}

@@ -1,6 +1,9 @@
 package kg
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Stream makes many writes, one after the other, without waiting for the disk
 // between them: what loads whole files goes several times as fast through it.
@@ -85,6 +88,20 @@ func (s *Stream) Judgements(ctx context.Context, ids []ID) ([]*Claim, error) {
 		claims = append(claims, m.Claim)
 	}
 	return claims, nil
+}
+
+// Clock returns the moments between which Write.At of the next write must lie: that
+// of the newest change, zero where there is none, and now.
+func (s *Stream) Clock(ctx context.Context) (newest, now time.Time, err error) {
+	s.graph.writing.Lock()
+	defer s.graph.writing.Unlock()
+	snap, err := s.graph.draft(ctx)
+	if err != nil {
+		return time.Time{}, time.Time{}, err
+	}
+	defer snap.Close()
+	now, err = s.graph.clock(ctx, snap.Revision())
+	return s.graph.last, now, err
 }
 
 // Sync returns once everything that was written would survive a power cut.

@@ -50,6 +50,9 @@ type Config struct {
 	// Admin, if set, is what principals of scope admin reach at /admin/. It sees
 	// whole paths.
 	Admin http.Handler
+	// Import, if set, is what principals of scope write reach below /import/:
+	// it sees the path behind that, with a slash before it.
+	Import http.Handler
 	// Limits bounds bodies, documents, answers and error lists.
 	Limits Limits
 	// Introspection says who may read the schema; default everybody.
@@ -182,6 +185,9 @@ func New(cfg Config) (*Server, error) {
 	mux.Handle("/schema.graphql", pages.guard(true, keeper.needs(keeper.reading(), readOnly(describe.serveSDL(cfg.SDL)))))
 	if cfg.Admin != nil {
 		mux.Handle("/admin/", pages.guard(false, keeper.administration(cfg.Admin)))
+	}
+	if cfg.Import != nil {
+		mux.Handle("/import/", pages.guard(false, keeper.importing(http.StripPrefix("/import", cfg.Import))))
 	}
 	mux.Handle("/graphiql", cfg.UI)
 	mux.Handle("/graphiql/", cfg.UI)

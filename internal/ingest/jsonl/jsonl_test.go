@@ -215,3 +215,62 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+// TestMergedEntities: who is the same as whom is written and read like everything
+// else, and once it is taken back the export is as it was before.
+func TestMergedEntities(t *testing.T) {
+	g, store := newGraph()
+	if _, err := ingest.Load(t.Context(), g, factfile.Read(seeds.Files)); err != nil {
+		t.Fatal(err)
+	}
+	apart, _ := export(t, store)
+	judge := func(s kg.Statement) kg.ID {
+		applied, err := g.Apply(t.Context(), kg.Write{Claims: []*kg.Claim{{Statement: s, Source: "doc-000"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return applied.Claims[0]
+	}
+	var judgements []kg.ID
+	companies, err := storeEntities(t, store, kg.KindCompany)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 1; i < 12; i += 2 {
+		judgements = append(judgements, judge(&kg.SameStatement{Entity: companies[i], As: companies[0]}))
+	}
+	judgements = append(judgements, judge(&kg.DifferentStatement{Entity: companies[2], Other: companies[0]}))
+	merged, _ := export(t, store)
+	if merged == apart {
+		t.Fatal("the judgements are not in the export")
+	}
+	other, copied := newGraph()
+	load(t, other, merged)
+	if again, _ := export(t, copied); again != merged {
+		t.Errorf("the second export differs (-first +second):\n%s", cmp.Diff(strings.Split(merged, "\n"), strings.Split(again, "\n")))
+	}
+	for _, id := range judgements {
+		if _, err := g.Apply(t.Context(), kg.Write{Retractions: []kg.Retract{{ID: id, Reason: "two"}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if again, _ := export(t, store); again != apart {
+		t.Errorf("split again (-before +after):\n%s", cmp.Diff(strings.Split(apart, "\n"), strings.Split(again, "\n")))
+	}
+}
+
+func storeEntities(t *testing.T, store kg.Store, kind kg.EntityKind) (ids []kg.ID, err error) {
+	t.Helper()
+	snap, err := store.Snapshot(t.Context())
+	if err != nil {
+		return nil, err
+	}
+	defer snap.Close()
+	for r, err := range snap.Scan(t.Context(), kg.ScanQuery{Kind: kg.RecordEntity, Kinds: []kg.EntityKind{kind}}) {
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, r.RecordID())
+	}
+	return ids, nil
+}

@@ -52,10 +52,10 @@ type claim struct {
 	Name       *name       `json:"name,omitempty"`
 	Identifier *identifier `json:"identifier,omitempty"`
 	FiscalYear *fiscalYear `json:"fiscalYear,omitempty"`
-	Same       *same       `json:"same,omitempty"`
-	Different  *different  `json:"different,omitempty"`
 	Relation   *relation   `json:"relation,omitempty"`
 	Figure     *figure     `json:"figure,omitempty"`
+	Same       *same       `json:"same,omitempty"`
+	Different  *different  `json:"different,omitempty"`
 	Absence    *absence    `json:"absence,omitempty"`
 
 	Source       kg.ID  `json:"source"`
@@ -85,16 +85,6 @@ type identifier struct {
 type fiscalYear struct {
 	Of  kg.ID  `json:"of"`
 	End string `json:"end"`
-}
-
-type same struct {
-	Entity kg.ID `json:"entity"`
-	As     kg.ID `json:"as"`
-}
-
-type different struct {
-	Entity kg.ID `json:"entity"`
-	Other  kg.ID `json:"other"`
 }
 
 type relation struct {
@@ -141,6 +131,16 @@ type figure struct {
 	Dimensions []attribute `json:"dimensions,omitempty"`
 }
 
+type same struct {
+	Of kg.ID `json:"of"`
+	As kg.ID `json:"as"`
+}
+
+type different struct {
+	Of    kg.ID `json:"of"`
+	Other kg.ID `json:"other"`
+}
+
 type absence struct {
 	Of        kg.ID  `json:"of"`
 	Relation  string `json:"relation"`
@@ -184,10 +184,6 @@ func claimLine(c *kg.Claim) (*claim, error) {
 		l.Identifier = &identifier{s.Entity, s.Scheme, s.Value}
 	case *kg.FiscalYearStatement:
 		l.FiscalYear = &fiscalYear{s.Entity, s.End.String()}
-	case *kg.SameStatement:
-		l.Same = &same{s.Entity, s.As}
-	case *kg.DifferentStatement:
-		l.Different = &different{s.Entity, s.Other}
 	case *kg.RelationStatement:
 		l.Relation = &relation{
 			Type: s.Type.String(), From: s.From, To: s.To, Start: s.Start.String(), End: s.End.String(),
@@ -201,6 +197,10 @@ func claimLine(c *kg.Claim) (*claim, error) {
 		}
 	case *kg.Figure:
 		l.Figure = figureLine(s)
+	case *kg.SameStatement:
+		l.Same = &same{s.Entity, s.As}
+	case *kg.DifferentStatement:
+		l.Different = &different{s.Entity, s.Other}
 	case *kg.AbsenceStatement:
 		l.Absence = &absence{
 			Of: s.Entity, Relation: s.Relation.String(), Direction: s.Direction.String(), Kind: s.Kind.String(),
@@ -258,17 +258,17 @@ func (l *claim) claim() (*kg.Claim, error) {
 	if f := l.FiscalYear; f != nil {
 		say(&kg.FiscalYearStatement{Entity: f.Of, End: parse(r, "end", f.End, kg.ParseDate)})
 	}
-	if s := l.Same; s != nil {
-		say(&kg.SameStatement{Entity: s.Entity, As: s.As})
-	}
-	if d := l.Different; d != nil {
-		say(&kg.DifferentStatement{Entity: d.Entity, Other: d.Other})
-	}
 	if l.Relation != nil {
 		say(l.Relation.statement(r))
 	}
 	if l.Figure != nil {
 		say(l.Figure.statement(r))
+	}
+	if s := l.Same; s != nil {
+		say(&kg.SameStatement{Entity: s.Of, As: s.As})
+	}
+	if d := l.Different; d != nil {
+		say(&kg.DifferentStatement{Entity: d.Of, Other: d.Other})
 	}
 	if a := l.Absence; a != nil {
 		say(&kg.AbsenceStatement{
@@ -339,8 +339,10 @@ func parse[T any](r *parser, member, text string, read func(string) (T, error)) 
 	return v
 }
 
-func conflictLine(c *kg.Conflict) *conflict {
-	l := &conflict{About: c.About, Predicate: c.Predicate, Kind: c.Kind.String(), Note: c.Note}
+// conflictLine returns the line of a conflict that was noted about an entity, by
+// the id that this had then.
+func conflictLine(c *kg.Conflict, about kg.ID) *conflict {
+	l := &conflict{About: about, Predicate: c.Predicate, Kind: c.Kind.String(), Note: c.Note}
 	for _, p := range c.Claims {
 		stated := position{Value: p.Value, Citations: []citation{}}
 		for _, cite := range p.Citations {

@@ -88,7 +88,15 @@ func (w *writer) write(ctx context.Context, snap kg.Snapshot) error {
 			continue // it follows from the claims
 		}
 		w.Conflicts++
-		if err := w.put(&line{Conflict: conflictLine(c)}); err != nil {
+		records, err := snap.Get(ctx, []kg.ID{c.About})
+		if err != nil {
+			return err
+		}
+		var ids []kg.ID
+		if e, ok := records[0].(*kg.Entity); ok {
+			ids = e.Merged
+		}
+		if err := w.put(&line{Conflict: conflictLine(c, c.NotedAbout(ids))}); err != nil {
 			return err
 		}
 	}

@@ -25,7 +25,7 @@ func (s *snak) date() string {
 		return ""
 	}
 	m := timeForm.FindStringSubmatch(v.Time)
-	if m == nil || m[1] == "0000" {
+	if len(m) < 4 || m[1] == "0000" {
 		return ""
 	}
 	year, month, day := m[1], m[2], m[3]
