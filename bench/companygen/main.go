@@ -1,7 +1,3 @@
-// Command companygen writes a deterministic, synthetic company knowledge graph
-// as two JSON-lines files (entities, relations) and a manifest: the same size and
-// seed give the same bytes on every machine. See ../README.md for the shape of the
-// data; the format companygen of the import command reads it.
 package main
 
 import (

@@ -1,11 +1,14 @@
 package main
 
 import (
+	"archive/zip"
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"net/url"
 	"os"
 	"os/user"
 	"path/filepath"
@@ -15,19 +18,25 @@ import (
 
 	"keiretsu/internal/control"
 	"keiretsu/internal/ingest"
+	"keiretsu/internal/ingest/bods"
 	"keiretsu/internal/ingest/companygen"
+	"keiretsu/internal/ingest/ftm"
 	"keiretsu/internal/ingest/gleif"
 	"keiretsu/internal/ingest/jsonl"
 	"keiretsu/internal/ingest/unpack"
+	"keiretsu/internal/ingest/wikidata"
 	"keiretsu/internal/kg"
 	"keiretsu/internal/kg/badgerstore"
 )
 
 // formats are the formats that can be imported, in order of their names.
 var formats = []ingest.Format{
+	bods.Format,
 	companygen.Format,
+	ftm.Format,
 	gleif.Format,
 	jsonl.Format,
+	wikidata.Format,
 }
 
 // formatNamed returns the format of that name.
@@ -49,10 +58,13 @@ func formatNamed(name string) (ingest.Format, error) {
 
 // importing is the command that imports files.
 type importing struct {
-	Format string   `arg:"" help:"Format of the files; the list is below."`
-	Files  []string `arg:"" name:"file" help:"Files, plain, gzip or zip; - is standard input."`
-	DryRun bool     `help:"Read everything, say what would be recorded and what dropped, and write nothing. Default ${default}, environment KEIRETSU_DRY_RUN." default:"false"`
-	Resume bool     `help:"Go on where an import of the same files was interrupted. Default ${default}, environment KEIRETSU_RESUME." default:"false"`
+	Format   string   `arg:"" help:"Format of the files; the list is below."`
+	Files    []string `arg:"" name:"file" help:"Files, plain, gzip or zip; - is standard input."`
+	DryRun   bool     `help:"Read everything, say what would be recorded and what dropped, and write nothing. Default ${default}, environment KEIRETSU_DRY_RUN." default:"false"`
+	Recorded string   `enum:"auto,source,now" default:"auto" placeholder:"WHEN" help:"Under which moments to record what the files say: source takes those of the source, for formats with a history, so that it can be asked what was known then; now is that of the import; auto is source where the graph has not changed since. Default ${default}, environment KEIRETSU_RECORDED."`
+	Server   string   `placeholder:"URL" help:"Send the files to the server at this address, such as https://graph.example.org, which imports them. Default none, environment KEIRETSU_SERVER."`
+	Token    string   `placeholder:"TOKEN" help:"Token with the scope write, for --server; better given by the environment than seen in a list of processes. Default none, environment KEIRETSU_TOKEN."`
+	Resume   bool     `help:"Go on where an import of the same files was interrupted. Default ${default}, environment KEIRETSU_RESUME." default:"false"`
 }
 
 // Help goes on where the first line of help ends.
@@ -71,14 +83,15 @@ consistent store with a beginning of the files in it.
 Formats:
 `)
 	for _, f := range formats {
-		fmt.Fprintf(&b, "  %-8s %s\n", f.Name, f.Help)
+		fmt.Fprintf(&b, "  %-10s %s\n", f.Name, f.Help)
 	}
 	return b.String()
 }
 
 // Run imports the files.
 func (c *importing) Run(ctx context.Context, m *Main, f *folder) error {
-	if _, err := formatNamed(c.Format); err != nil {
+	format, err := formatNamed(c.Format)
+	if err != nil {
 		return err
 	}
 	for _, name := range c.Files {
@@ -86,11 +99,17 @@ func (c *importing) Run(ctx context.Context, m *Main, f *folder) error {
 			return err
 		}
 	}
+	q := control.ImportRequest{Format: c.Format, DryRun: c.DryRun, Resume: c.Resume, By: localUser()}
+	if c.Recorded != "auto" {
+		q.Recorded = ingest.Recorded(c.Recorded)
+	}
+	if c.Server != "" {
+		return c.send(ctx, m, format, q)
+	}
 	unmake, err := f.make(ctx, m)
 	if err != nil {
 		return err
 	}
-	q := control.ImportRequest{Format: c.Format, DryRun: c.DryRun, Resume: c.Resume, By: localUser()}
 	var spools []string
 	defer func() {
 		for _, path := range spools {
@@ -115,19 +134,88 @@ func (c *importing) Run(ctx context.Context, m *Main, f *folder) error {
 	})
 	bar.done()
 	if report.Applied.Revision == 0 {
-		if err := errors.Join(interruptedOr(ctx, err), unmake()); err != nil {
-			return err
-		}
+		err = errors.Join(err, unmake())
 	}
+	return c.tell(ctx, m, format, report, err, "run it again with --resume to go on")
+}
+
+// tell says what came of an import.
+func (c *importing) tell(ctx context.Context, m *Main, format ingest.Format, report ingest.Report, err error, remedy string) error {
+	if err == nil {
+		_, err = io.WriteString(m.Stdout, importReport(format, report, c.DryRun))
+		return err
+	}
+	if report.Applied.Revision == 0 {
+		return interruptedOr(ctx, err)
+	}
+	done := fmt.Sprintf("%s were read and the store is consistent; %s", counted(report.Read(), "record", ""), remedy)
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
+		return fmt.Errorf("interrupted: %s", done)
+	}
+	return fmt.Errorf("%w; %s", err, done)
+}
+
+// send lets the server at an address import the files.
+func (c *importing) send(ctx context.Context, m *Main, format ingest.Format, q control.ImportRequest) error {
+	server, err := url.Parse(c.Server)
+	if err != nil || server.Host == "" || server.Scheme != "http" && server.Scheme != "https" {
+		return fmt.Errorf("--server %s: expected an address such as https://graph.example.org", c.Server)
+	}
+	if c.Resume {
+		return errors.New("--resume goes on in a data folder; what is sent to a server is sent again, and what is known already changes nothing")
+	}
+	if c.Token == "" {
+		return errors.New("--server needs a token with the scope write: set KEIRETSU_TOKEN")
+	}
+	body, stop, err := c.body(m.Stdin)
 	if err != nil {
-		done := fmt.Sprintf("%s were read and the store is consistent; run it again with --resume to go on", counted(report.Read(), "record", ""))
-		if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
-			return fmt.Errorf("interrupted: %s", done)
-		}
-		return fmt.Errorf("%w; %s", err, done)
+		return err
 	}
-	_, err = io.WriteString(m.Stdout, importReport(c.Format, report, c.DryRun))
-	return err
+	defer stop()
+	bar := newImportBar(m.Stderr)
+	report, err := control.Upload(ctx, http.DefaultClient, server, c.Token, q, body, bar.show)
+	bar.done()
+	return c.tell(ctx, m, format, report, err, "send it again: what is known already changes nothing")
+}
+
+// body is one file as it is, or several as an archive that is made on the way.
+func (c *importing) body(stdin io.Reader) (body io.Reader, stop func(), err error) {
+	open := func(name string) (io.ReadCloser, error) {
+		if name == "-" {
+			return io.NopCloser(stdin), nil
+		}
+		return os.Open(name)
+	}
+	if len(c.Files) == 1 {
+		f, err := open(c.Files[0])
+		if err != nil {
+			return nil, nil, err
+		}
+		return f, func() { _ = f.Close() }, nil
+	}
+	from, to := io.Pipe()
+	go func() {
+		archive := zip.NewWriter(to)
+		err := func() error {
+			for n, name := range c.Files {
+				f, err := open(name)
+				if err != nil {
+					return err
+				}
+				// What is packed stays as it is, and is unpacked where it arrives.
+				w, err := archive.CreateHeader(&zip.FileHeader{Name: fmt.Sprintf("%d/%s", n+1, filepath.Base(name)), Method: zip.Store})
+				if err == nil {
+					_, err = io.Copy(w, f)
+				}
+				if err := errors.Join(err, f.Close()); err != nil {
+					return err
+				}
+			}
+			return archive.Close()
+		}()
+		to.CloseWithError(err)
+	}()
+	return from, func() { _ = from.Close() }, nil
 }
 
 // interruptedOr returns the error, or that there was an end by signal.
@@ -193,6 +281,12 @@ func (f *folder) spool(ctx context.Context, from io.Reader) (path string, err er
 	return file.Name(), nil
 }
 
+// kept copies what is sent to a server into the data folder.
+func (f *folder) kept(ctx context.Context, from io.Reader) (path string, remove func(), err error) {
+	path, err = f.spool(ctx, from)
+	return path, func() { _ = os.Remove(path) }, err
+}
+
 // make makes the store of a data folder that has none yet. The returned function
 // takes that back: nothing has been recorded after all.
 func (f *folder) make(ctx context.Context, m *Main) (unmake func() error, err error) {
@@ -220,7 +314,7 @@ func (a *administration) Import(ctx context.Context, q control.ImportRequest, to
 	if err != nil {
 		return ingest.Report{}, err
 	}
-	i := &ingest.Import{Format: format, Graph: a.graph.Stream(), By: q.By, DryRun: q.DryRun, Progress: told}
+	i := &ingest.Import{Format: format, Graph: a.graph.Stream(), By: q.By, Recorded: q.Recorded, DryRun: q.DryRun, Progress: told}
 	for _, file := range q.Files {
 		files, err := unpack.Files(file.Path, file.Name)
 		if err != nil {
@@ -254,10 +348,10 @@ func shown(err error) error {
 }
 
 // importReport says what came of an import.
-func importReport(format string, r ingest.Report, dry bool) string {
+func importReport(format ingest.Format, r ingest.Report, dry bool) string {
 	var b strings.Builder
 	seconds := r.Took.Seconds()
-	fmt.Fprintf(&b, "%s: read %s in %s", format, counted(r.Read(), "record", ""), r.Took.Round(10*time.Millisecond))
+	fmt.Fprintf(&b, "%s: read %s in %s", format.Name, counted(r.Read(), "record", ""), r.Took.Round(10*time.Millisecond))
 	if rate := float64(r.Read()) / seconds; seconds >= 1 {
 		fmt.Fprintf(&b, " (%.0f a second)", rate)
 	}
@@ -295,6 +389,13 @@ func importReport(format string, r ingest.Report, dry bool) string {
 	fmt.Fprintf(&b, "  %s %snew, %d unchanged\n", counted(r.Applied.Recorded, "claim", ""), would, r.Applied.Known)
 	line(r.Applied.Withheld, "%s taken back in the graph, and left so", counted(r.Applied.Withheld, "claim", ""))
 	line(r.Applied.Retracted, "%s taken back by the files themselves", counted(r.Applied.Retracted, "claim", ""))
+	if r.Recorded == ingest.RecordedSource {
+		b.WriteString("  recorded when the source did: what was known at a moment of the past can be asked for\n")
+		line(r.Shifted, "%s recorded later than the source did, because later things were recorded already", counted(r.Shifted, "claim", ""))
+	} else if format.History && !dry {
+		b.WriteString("  recorded as of now: what the source knew at a moment of the past cannot be asked for\n")
+	}
+	line(r.Merged, "%s merged with others by a strong identifier", counted(r.Merged, "entity", "%d entities"))
 	line(r.Made, "%s of which the files tell no more than who they are", counted(r.Made, "entity", "%d entities"))
 	line(r.Dropped.Count(), "%d dropped:", r.Dropped.Count())
 	for _, reason := range r.Dropped.Reasons {

@@ -101,6 +101,56 @@ func TestExportAndImport(t *testing.T) {
 	}
 }
 
+// TestImportOverHTTP sends files to a server, which takes them from who may write.
+func TestImportOverHTTP(t *testing.T) {
+	dir := t.TempDir()
+	data, one, two := filepath.Join(dir, "data"), filepath.Join(dir, "one.jsonl"), filepath.Join(dir, "two.jsonl.gz")
+	reader := strings.TrimSpace(command(t, "token", "create", "ben", "--data", data))
+	writer := strings.TrimSpace(command(t, "token", "create", "ann", "--scope", "write", "--data", data))
+	head := jsonlHead + `{"source":{"id":"memo","title":"Memo"}}` + "\n"
+	write(t, one, head+`{"claim":{"relation":{"type":"OWNS","from":"zorblax","to":"quuxco"},"source":"memo"}}
+{"claim":{"entity":{"id":"quuxco","kind":"COMPANY"},"source":"memo"}}
+{"claim":{"name":{"of":"quuxco","text":"Quuxco","kind":"PREFERRED"},"source":"memo"}}
+`)
+	gzipFile(t, two, strings.NewReader(head+`{"claim":{"entity":{"id":"zorblax","kind":"COMPANY"},"source":"memo"}}
+{"claim":{"name":{"of":"zorblax","text":"Zorblax","kind":"PREFERRED"},"source":"memo"}}
+`))
+	p := start(t, data)
+	args := []string{"import", "jsonl", one, two, "--server", p.url}
+	refuses(t, args, "KEIRETSU_TOKEN")
+	refuses(t, append(args, "--token", reader), "scope write")
+	refuses(t, append(args, "--token", "nonsense"), "token")
+	refuses(t, append(args, "--token", writer, "--resume"), "--resume")
+	refuses(t, []string{"import", "jsonl", one, "--server", "nonsense", "--token", writer}, "--server nonsense")
+	refuses(t, []string{"import", "jsonl", filepath.Join(dir, "none"), "--server", p.url, "--token", writer}, "no such file")
+	broken := filepath.Join(dir, "broken")
+	write(t, broken, head+`{"source`)
+	refuses(t, []string{"import", "jsonl", broken, "--server", p.url, "--token", writer}, "upload:3: ", "cut off")
+	if said := command(t, append(args, "--token", writer, "--dry-run")...); !strings.Contains(said, "5 claims would be new") {
+		t.Errorf("dry run:\n%s", said)
+	}
+	if said := command(t, append(args, "--token", writer)...); !strings.Contains(said, "5 claims new, 0 unchanged") {
+		t.Errorf("two files:\n%s", said)
+	}
+	again := run(t, map[string]string{standardInput: head, "KEIRETSU_TOKEN": writer, "KEIRETSU_SERVER": p.url}, "import", "jsonl", "-")
+	if code := again.ended(t); code != 0 || !strings.Contains(again.stdout.String(), "0 claims new") {
+		t.Errorf("standard input: exit code %d\n%s%s", code, &again.stdout, &again.stderr)
+	}
+	p.stop(t)
+	audit, err := os.ReadFile(filepath.Join(data, "audit.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{`"event":"begin"`, `"event":"done"`, `"event":"refused"`, `"principal":"token:ann"`, `"path":"/import/jsonl"`} {
+		if !strings.Contains(string(audit), line) {
+			t.Errorf("the audit log has no %s:\n%s", line, audit)
+		}
+	}
+	if left, err := filepath.Glob(filepath.Join(data, ".import-*")); err != nil || len(left) > 0 {
+		t.Errorf("%v is left, %v", left, err)
+	}
+}
+
 // TestBrokenFilesAreNotImported: one line that says what and where, exit code 1,
 // and nothing has happened, not even to a folder that was not there.
 func TestBrokenFilesAreNotImported(t *testing.T) {

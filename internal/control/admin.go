@@ -42,6 +42,8 @@ type ImportRequest struct {
 	// same files was interrupted.
 	DryRun bool `json:"dryRun"`
 	Resume bool `json:"resume"`
+	// Recorded says under which moments things are recorded.
+	Recorded ingest.Recorded `json:"recorded"`
 	// By is who imports.
 	By string `json:"by"`
 }

@@ -120,7 +120,7 @@ func (c *Client) Import(ctx context.Context, q ImportRequest, progress func(inge
 		return ingest.Report{}, err
 	}
 	defer leave(answer)
-	return FollowImport(answer, progress)
+	return followImport(answer, progress)
 }
 
 // Export copies what the server sends.
@@ -142,8 +142,8 @@ func (c *Client) Export(ctx context.Context, format string, to io.Writer) (losse
 	return losses, nil
 }
 
-// FollowImport reads what TellImport writes.
-func FollowImport(answer *http.Response, progress func(ingest.Progress)) (report ingest.Report, err error) {
+// followImport reads what tellImport writes.
+func followImport(answer *http.Response, progress func(ingest.Progress)) (report ingest.Report, err error) {
 	lines := json.NewDecoder(answer.Body)
 	complete := false
 	for {
@@ -184,7 +184,7 @@ func (c *Client) exchange(ctx context.Context, method, path string, body, into a
 	return json.NewDecoder(answer.Body).Decode(into)
 }
 
-// ask sends a request. An answer that is an error is returned as one.
+// ask asks the server for something.
 func (c *Client) ask(ctx context.Context, method, path string, body any) (*http.Response, error) {
 	var sent io.Reader
 	if body != nil {
@@ -199,14 +199,30 @@ func (c *Client) ask(ctx context.Context, method, path string, body any) (*http.
 		return nil, err
 	}
 	request.Header.Set("Content-Type", "application/json")
-	answer, err := c.http.Do(request)
+	return send(c.http, request)
+}
+
+// send sends a request. An answer that is an error is returned as one.
+func send(client *http.Client, request *http.Request) (*http.Response, error) {
+	answer, err := client.Do(request)
 	if err != nil {
 		return nil, err
 	}
 	if answer.StatusCode != http.StatusOK {
 		defer leave(answer)
-		var f failure
-		if err := json.NewDecoder(io.LimitReader(answer.Body, maxBody)).Decode(&f); err != nil || f.Error == "" {
+		var f struct {
+			failure
+			// Errors are those of a server that refuses whoever asks.
+			Errors []struct {
+				Message string `json:"message"`
+			} `json:"errors"`
+		}
+		err := json.NewDecoder(io.LimitReader(answer.Body, maxBody)).Decode(&f)
+		switch {
+		case err == nil && f.Error != "":
+		case err == nil && len(f.Errors) > 0:
+			f.Error = f.Errors[0].Message
+		default:
 			f.Error = "it answered " + answer.Status
 		}
 		return nil, fmt.Errorf("the running server says: %s", f.Error)

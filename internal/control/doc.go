@@ -27,6 +27,8 @@
 // unasked. An error is {"error": "…"} in plain words. Where one comes up in the
 // middle of a backup or check, it is in the HTTP trailer Keiretsu-Error.
 //
+// [Uploads] are a handler of their own, for files that are sent over HTTP.
+//
 // # Where to start reading
 //
 // admin.go for what can be done; handler.go and client.go are its two ends.

@@ -144,12 +144,12 @@ func (h *handler) importFiles(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "application/x-ndjson")
-	h.stream(w, r, "import", func(ctx context.Context, to io.Writer) error { return TellImport(ctx, h.admin, q, to, w) })
+	h.stream(w, r, "import", func(ctx context.Context, to io.Writer) error { return tellImport(ctx, h.admin, q, to, w) })
 }
 
-// TellImport imports, and writes how far it has come and then the report as JSON
+// tellImport imports, and writes how far it has come and then the report as JSON
 // lines, each sent on at once.
-func TellImport(ctx context.Context, admin Admin, q ImportRequest, to io.Writer, w http.ResponseWriter) error {
+func tellImport(ctx context.Context, admin Admin, q ImportRequest, to io.Writer, w http.ResponseWriter) error {
 	lines := json.NewEncoder(to)
 	sent := http.NewResponseController(w)
 	tell := func(l importLine) error {

@@ -69,8 +69,19 @@ func (b *batch) cut(to lengths) {
 	}
 }
 
-// apply records a write without what the graph refuses of it.
+// apply records a write, joined to what the graph knows under other ids, and
+// without what the graph refuses of it.
 func (l *loading) apply(ctx context.Context, b *batch) error {
+	if err := l.join(ctx, b); err != nil {
+		return err
+	}
+	if err := l.turnClock(ctx, b); err != nil {
+		return err
+	}
+	return l.applyJoined(ctx, b)
+}
+
+func (l *loading) applyJoined(ctx context.Context, b *batch) error {
 	for !b.isEmpty() {
 		applied, err := l.Graph.Apply(ctx, b.out)
 		if err == nil {
@@ -83,6 +94,8 @@ func (l *loading) apply(ctx context.Context, b *batch) error {
 			l.drop(b, rejection)
 		case errors.Is(err, kg.ErrTooLarge) && len(b.out.Claims) > 1:
 			return l.halve(ctx, b)
+		case errors.Is(err, kg.ErrTooLarge) && len(b.out.Claims) == 1:
+			l.drop(b, &kg.Rejection{Problems: []kg.Problem{{In: kg.InClaims, Err: err}}})
 		default:
 			return fmt.Errorf("ingest: write to the graph: %w", err)
 		}
@@ -151,8 +164,8 @@ func (l *loading) halve(ctx context.Context, b *batch) error {
 	maps.Copy(first.origins, b.origins)
 	maps.Copy(second.origins, b.origins)
 	first.origins[kg.InClaims], second.origins[kg.InClaims] = b.origins[kg.InClaims][:half], b.origins[kg.InClaims][half:]
-	if err := l.apply(ctx, first); err != nil {
+	if err := l.applyJoined(ctx, first); err != nil {
 		return err
 	}
-	return l.apply(ctx, second)
+	return l.applyJoined(ctx, second)
 }

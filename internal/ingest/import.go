@@ -17,6 +17,13 @@ import (
 // Stream is what an import needs of a *kg.Stream.
 type Stream interface {
 	Graph
+	// Bearers returns the entities that bear each identifier, aligned with them.
+	Bearers(ctx context.Context, identifiers []kg.Identifier) ([][]kg.ID, error)
+	// Judgements returns the claims about whom the ids are the same as, or not,
+	// taken back or not.
+	Judgements(ctx context.Context, ids []kg.ID) ([]*kg.Claim, error)
+	// Clock returns the moments between which kg.Write.At must lie.
+	Clock(ctx context.Context) (newest, now time.Time, err error)
 	// Sync returns once all that was applied would survive a power cut.
 	Sync(ctx context.Context) error
 }
@@ -40,6 +47,8 @@ type Import struct {
 	Graph Stream
 	// By is who imports, as kg.Write.By has it.
 	By string
+	// Recorded says under which moments writes are recorded.
+	Recorded Recorded
 	// DryRun reads everything and writes nothing.
 	DryRun bool
 	// Resume are the steps that an import of the same files noted before it was
@@ -55,6 +64,21 @@ type Import struct {
 	// weight is that of a batch; 0 means batchWeight. Tests make it small.
 	weight int
 }
+
+// Recorded says under which moments an import records what it reads.
+type Recorded string
+
+// The ways.
+const (
+	// RecordedAuto is RecordedSource where the files have a history that begins
+	// behind the newest change of the graph, else RecordedNow.
+	RecordedAuto Recorded = ""
+	// RecordedSource: the moments at which the source recorded things. What
+	// was known then can be asked for.
+	RecordedSource Recorded = "source"
+	// RecordedNow: the moment of the import.
+	RecordedNow Recorded = "now"
+)
 
 // Progress says how far an import has come.
 type Progress struct {
@@ -146,6 +170,9 @@ type loading struct {
 	unsynced int
 	// left are the ordinals left to the next phase.
 	left []int64
+	// first is the first moment that the files name, moment the newest that
+	// has been read.
+	first, moment time.Time
 	// bytes counts what was read of the files in this phase.
 	bytes atomic.Int64
 }
@@ -155,6 +182,9 @@ func (l *loading) run(ctx context.Context) error {
 		return err
 	}
 	done, about := l.pickUp()
+	if err := l.chooseClock(ctx); err != nil {
+		return err
+	}
 	for {
 		if err := l.pass(ctx, done, about); err != nil {
 			return err
@@ -190,6 +220,53 @@ func (l *loading) pickUp() (done int64, about []int64) {
 	return done, about
 }
 
+// chooseClock decides under which moments things are recorded, unless that was
+// decided before the import was interrupted.
+func (l *loading) chooseClock(ctx context.Context) error {
+	if l.report.Recorded != RecordedAuto {
+		return nil
+	}
+	l.report.Recorded = RecordedNow
+	if l.first.IsZero() || l.Recorded == RecordedNow {
+		return nil
+	}
+	newest, _, err := l.Graph.Clock(ctx)
+	if err != nil {
+		return fmt.Errorf("ingest: ask the graph for its clock: %w", err)
+	}
+	switch {
+	case !l.first.Before(newest):
+		l.report.Recorded = RecordedSource
+	case l.Recorded == RecordedSource:
+		return kg.Invalidf("", "the files begin on %s, and the graph has changed on %s: what was known by then would change; import them into an empty folder, or record them as of now",
+			l.first.Format(time.DateOnly), newest.Format(time.DateOnly))
+	}
+	return nil
+}
+
+// turnClock sets under which moment a batch is recorded: that of the source, but
+// neither in the future nor before what has been recorded.
+func (l *loading) turnClock(ctx context.Context, b *batch) error {
+	if l.report.Recorded != RecordedSource || l.moment.IsZero() {
+		return nil
+	}
+	newest, now, err := l.Graph.Clock(ctx)
+	if err != nil {
+		return fmt.Errorf("ingest: ask the graph for its clock: %w", err)
+	}
+	b.out.At = l.moment
+	if b.out.At.After(now) {
+		b.out.At = now
+	}
+	if b.out.At.Before(newest) {
+		b.out.At = newest
+	}
+	if !b.out.At.Equal(l.moment) {
+		l.report.Shifted += len(b.out.Claims)
+	}
+	return nil
+}
+
 // verify reads all files.
 func (l *loading) verify(ctx context.Context) error {
 	trial := &trial{Import: l.Import}
@@ -204,6 +281,9 @@ func (l *loading) verify(ctx context.Context) error {
 		}
 		if err != nil {
 			return err
+		}
+		if m, ok := it.draft.(*Moment); ok && (l.first.IsZero() || m.Time.Before(l.first)) {
+			l.first = m.Time
 		}
 		l.total = it.ordinal + 1
 		if l.DryRun {
@@ -354,6 +434,16 @@ func (l *loading) pass(ctx context.Context, done int64, about []int64) error {
 		}
 		if err != nil {
 			return err
+		}
+		if m, ok := it.draft.(*Moment); ok && l.report.Recorded == RecordedSource {
+			if len(batch) > 0 {
+				if err := l.step(ctx, batch, it.ordinal, false); err != nil {
+					return err
+				}
+				batch, weight = nil, 0
+			}
+			l.moment = m.Time
+			continue
 		}
 		if it.ordinal < done {
 			continue

@@ -25,6 +25,14 @@ type Report struct {
 	// Made counts the entities that were made of hints, because nothing that
 	// was read describes them.
 	Made int `json:"made"`
+	// Merged counts the entities that are the same as ones that the graph
+	// knows under other ids, because they share a strong identifier.
+	Merged int `json:"merged"`
+	// Recorded says under which moments it was recorded; Shifted counts the
+	// claims of a history that could not be recorded under their own, because
+	// later ones had been already.
+	Recorded Recorded `json:"recorded,omitempty"`
+	Shifted  int      `json:"shifted,omitempty"`
 	// Applied is what the graph made of them.
 	Applied Sum `json:"applied"`
 	// Dropped says what was not recorded, and why.

@@ -28,8 +28,6 @@ func (nothing) Records(_ context.Context, ids []kg.ID) ([]kg.Record, error) {
 
 func (nothing) Apply(context.Context, kg.Write) (kg.Applied, error) { return kg.Applied{}, nil }
 
-func (nothing) Sync(context.Context) error { return nil }
-
 func (t *trial) add(ctx context.Context, d Draft) error {
 	t.report.count(d)
 	t.drafts = append(t.drafts, d)
@@ -40,7 +38,7 @@ func (t *trial) add(ctx context.Context, d Draft) error {
 }
 
 func (t *trial) flush(ctx context.Context) error {
-	var graph Stream = nothing{}
+	var graph Graph = nothing{}
 	if t.Graph != nil {
 		graph = t.Graph
 	}

@@ -1,6 +1,9 @@
 package kg
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // Stream makes many writes, one after the other, without waiting for the disk
 // between them: what loads whole files goes several times as fast through it.
@@ -35,6 +38,70 @@ func (s *Stream) Records(ctx context.Context, ids []ID) ([]Record, error) {
 	}
 	defer snap.Close()
 	return snap.Get(ctx, ids)
+}
+
+// Bearers returns for every identifier the entities that bear it as the writes of
+// the stream leave them, in id order: aligned with the identifiers, of which
+// Scheme and Value alone are looked at.
+func (s *Stream) Bearers(ctx context.Context, identifiers []Identifier) ([][]ID, error) {
+	if len(identifiers) == 0 {
+		return nil, nil
+	}
+	snap, err := s.graph.draft(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer snap.Close()
+	keys := make([]FindKey, len(identifiers))
+	for i, x := range identifiers {
+		keys[i].Scheme, keys[i].Value = IdentifierKey(x.Scheme, x.Value)
+	}
+	found, err := snap.Find(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	bearers := make([][]ID, len(found))
+	for i, matches := range found {
+		for _, m := range matches {
+			bearers[i] = append(bearers[i], m.ID)
+		}
+	}
+	return bearers, nil
+}
+
+// Judgements returns the claims that say of one of the ids that it is, or is not,
+// the same as another, taken back or not, as the writes of the stream leave them.
+func (s *Stream) Judgements(ctx context.Context, ids []ID) ([]*Claim, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	snap, err := s.graph.draft(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer snap.Close()
+	var claims []*Claim
+	for m, err := range snap.ClaimsAbout(ctx, ClaimQuery{Of: ids, As: []Aspect{{Part: PartJudged}}}) {
+		if err != nil {
+			return nil, err
+		}
+		claims = append(claims, m.Claim)
+	}
+	return claims, nil
+}
+
+// Clock returns the moments between which Write.At of the next write must lie: that
+// of the newest change, zero where there is none, and now.
+func (s *Stream) Clock(ctx context.Context) (newest, now time.Time, err error) {
+	s.graph.writing.Lock()
+	defer s.graph.writing.Unlock()
+	snap, err := s.graph.draft(ctx)
+	if err != nil {
+		return time.Time{}, time.Time{}, err
+	}
+	defer snap.Close()
+	now, err = s.graph.clock(ctx, snap.Revision())
+	return s.graph.last, now, err
 }
 
 // Sync returns once everything that was written would survive a power cut.
