@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"keiretsu/internal/control"
@@ -98,17 +99,17 @@ func exports() []export.Format {
 // Export writes the newest moment of the store.
 func (a *administration) Export(ctx context.Context, format string, to io.Writer) ([]string, error) {
 	var names []string
-	for _, f := range exports() {
-		if f.Name != format {
-			names = append(names, f.Name)
-			continue
-		}
-		snap, err := a.store.Snapshot(ctx)
-		if err != nil {
-			return nil, err
-		}
-		defer snap.Close()
-		return f.Write(ctx, snap, to)
+	at := slices.IndexFunc(exports(), func(f export.Format) bool {
+		names = append(names, f.Name)
+		return f.Name == format
+	})
+	if at < 0 {
+		return nil, kg.Invalidf("", "nothing can be exported as %.40q; there is %s", format, strings.Join(names, ", "))
 	}
-	return nil, kg.Invalidf("", "nothing can be exported as %.40q; there is %s", format, strings.Join(names, ", "))
+	snap, err := a.store.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer snap.Close()
+	return exports()[at].Write(ctx, snap, to)
 }

@@ -18,8 +18,10 @@ import (
 
 	"keiretsu/internal/control"
 	"keiretsu/internal/ingest"
+	"keiretsu/internal/ingest/bods"
 	"keiretsu/internal/ingest/companygen"
 	"keiretsu/internal/ingest/csvtable"
+	"keiretsu/internal/ingest/ftm"
 	"keiretsu/internal/ingest/gleif"
 	"keiretsu/internal/ingest/jsonl"
 	"keiretsu/internal/ingest/unpack"
@@ -29,8 +31,10 @@ import (
 
 // formats are the formats that can be imported, in order of their names.
 var formats = []ingest.Format{
+	bods.Format,
 	companygen.Format,
 	csvtable.Format(nil),
+	ftm.Format,
 	gleif.Format,
 	jsonl.Format,
 }

@@ -23,6 +23,7 @@ import (
 	"keiretsu/internal/ingest/factfile"
 	"keiretsu/internal/kg"
 	"keiretsu/internal/kg/badgerstore"
+	"keiretsu/internal/reconcile"
 	"keiretsu/internal/search"
 	"keiretsu/internal/server"
 	"keiretsu/internal/web"
@@ -126,6 +127,7 @@ func (c *serve) Run(ctx context.Context, m *Main, f *folder) (err error) {
 		Access:        entry.access,
 		TLS:           entry.tls,
 		Admin:         http.StripPrefix("/admin", control.Handler(admin, log)),
+		Reconcile:     reconcile.Handler(reconcile.Config{View: g.View, Alike: search.Alike, Timeout: c.RequestTimeout, Log: log}),
 		Import: &control.Uploads{
 			Admin: admin, Logger: log, Keep: f.kept,
 			By: func(ctx context.Context) string { return auth.PrincipalFrom(ctx).Name },

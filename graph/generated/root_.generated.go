@@ -151,7 +151,9 @@ type ComplexityRoot struct {
 		ID             func(childComplexity int) int
 		Identifiers    func(childComplexity int) int
 		Investments    func(childComplexity int, during *kg.Period, certainty *kg.Certainty, first *int, after *string, last *int, before *string) int
+		Judgements     func(childComplexity int) int
 		Kind           func(childComplexity int) int
+		MergedIds      func(childComplexity int) int
 		Name           func(childComplexity int, lang *string) int
 		Names          func(childComplexity int) int
 		Observations   func(childComplexity int, metric *string, during *kg.Period, certainty *kg.Certainty, first *int, after *string, last *int, before *string) int
@@ -177,7 +179,9 @@ type ComplexityRoot struct {
 		Conflicts    func(childComplexity int) int
 		ID           func(childComplexity int) int
 		Identifiers  func(childComplexity int) int
+		Judgements   func(childComplexity int) int
 		Kind         func(childComplexity int) int
+		MergedIds    func(childComplexity int) int
 		Name         func(childComplexity int, lang *string) int
 		Names        func(childComplexity int) int
 		Observations func(childComplexity int, metric *string, during *kg.Period, certainty *kg.Certainty, first *int, after *string, last *int, before *string) int
@@ -213,7 +217,9 @@ type ComplexityRoot struct {
 		Conflicts    func(childComplexity int) int
 		ID           func(childComplexity int) int
 		Identifiers  func(childComplexity int) int
+		Judgements   func(childComplexity int) int
 		Kind         func(childComplexity int) int
+		MergedIds    func(childComplexity int) int
 		Name         func(childComplexity int, lang *string) int
 		Names        func(childComplexity int) int
 		Observations func(childComplexity int, metric *string, during *kg.Period, certainty *kg.Certainty, first *int, after *string, last *int, before *string) int
@@ -278,6 +284,14 @@ type ComplexityRoot struct {
 		Relation  func(childComplexity int) int
 	}
 
+	Judgement struct {
+		Claim  func(childComplexity int) int
+		Entity func(childComplexity int) int
+		Other  func(childComplexity int) int
+		Reason func(childComplexity int) int
+		Same   func(childComplexity int) int
+	}
+
 	Link struct {
 		Attributes func(childComplexity int) int
 		Citations  func(childComplexity int) int
@@ -290,6 +304,12 @@ type ComplexityRoot struct {
 		Start      func(childComplexity int) int
 		To         func(childComplexity int) int
 		Type       func(childComplexity int) int
+	}
+
+	MergeEntitiesPayload struct {
+		Claim  func(childComplexity int) int
+		Entity func(childComplexity int) int
+		Write  func(childComplexity int) int
 	}
 
 	Metric struct {
@@ -313,12 +333,15 @@ type ComplexityRoot struct {
 	}
 
 	Mutation struct {
+		MergeEntities  func(childComplexity int, input MergeEntitiesInput) int
+		NeverMerge     func(childComplexity int, input NeverMergeInput) int
 		PutEntity      func(childComplexity int, input PutEntityInput) int
 		PutMetric      func(childComplexity int, input PutMetricInput) int
 		PutObservation func(childComplexity int, input PutObservationInput) int
 		PutRelation    func(childComplexity int, input PutRelationInput) int
 		PutSource      func(childComplexity int, input PutSourceInput) int
 		Retract        func(childComplexity int, input RetractInput) int
+		SplitEntity    func(childComplexity int, input SplitEntityInput) int
 		Write          func(childComplexity int, input WriteInput) int
 	}
 
@@ -327,6 +350,11 @@ type ComplexityRoot struct {
 		Kind      func(childComplexity int) int
 		Lang      func(childComplexity int) int
 		Text      func(childComplexity int) int
+	}
+
+	NeverMergePayload struct {
+		Claim func(childComplexity int) int
+		Write func(childComplexity int) int
 	}
 
 	Observation struct {
@@ -364,7 +392,9 @@ type ComplexityRoot struct {
 		Conflicts    func(childComplexity int) int
 		ID           func(childComplexity int) int
 		Identifiers  func(childComplexity int) int
+		Judgements   func(childComplexity int) int
 		Kind         func(childComplexity int) int
+		MergedIds    func(childComplexity int) int
 		Name         func(childComplexity int, lang *string) int
 		Names        func(childComplexity int) int
 		Observations func(childComplexity int, metric *string, during *kg.Period, certainty *kg.Certainty, first *int, after *string, last *int, before *string) int
@@ -465,7 +495,9 @@ type ComplexityRoot struct {
 		Conflicts    func(childComplexity int) int
 		ID           func(childComplexity int) int
 		Identifiers  func(childComplexity int) int
+		Judgements   func(childComplexity int) int
 		Kind         func(childComplexity int) int
+		MergedIds    func(childComplexity int) int
 		Name         func(childComplexity int, lang *string) int
 		Names        func(childComplexity int) int
 		Observations func(childComplexity int, metric *string, during *kg.Period, certainty *kg.Certainty, first *int, after *string, last *int, before *string) int
@@ -480,7 +512,9 @@ type ComplexityRoot struct {
 		Conflicts    func(childComplexity int) int
 		ID           func(childComplexity int) int
 		Identifiers  func(childComplexity int) int
+		Judgements   func(childComplexity int) int
 		Kind         func(childComplexity int) int
+		MergedIds    func(childComplexity int) int
 		Name         func(childComplexity int, lang *string) int
 		Names        func(childComplexity int) int
 		Observations func(childComplexity int, metric *string, during *kg.Period, certainty *kg.Certainty, first *int, after *string, last *int, before *string) int
@@ -506,7 +540,9 @@ type ComplexityRoot struct {
 		Conflicts    func(childComplexity int) int
 		ID           func(childComplexity int) int
 		Identifiers  func(childComplexity int) int
+		Judgements   func(childComplexity int) int
 		Kind         func(childComplexity int) int
+		MergedIds    func(childComplexity int) int
 		Name         func(childComplexity int, lang *string) int
 		Names        func(childComplexity int) int
 		Observations func(childComplexity int, metric *string, during *kg.Period, certainty *kg.Certainty, first *int, after *string, last *int, before *string) int
@@ -667,7 +703,9 @@ type ComplexityRoot struct {
 		Conflicts    func(childComplexity int) int
 		ID           func(childComplexity int) int
 		Identifiers  func(childComplexity int) int
+		Judgements   func(childComplexity int) int
 		Kind         func(childComplexity int) int
+		MergedIds    func(childComplexity int) int
 		Name         func(childComplexity int, lang *string) int
 		Names        func(childComplexity int) int
 		Observations func(childComplexity int, metric *string, during *kg.Period, certainty *kg.Certainty, first *int, after *string, last *int, before *string) int
@@ -705,6 +743,12 @@ type ComplexityRoot struct {
 		Title     func(childComplexity int) int
 		URL       func(childComplexity int) int
 		Updated   func(childComplexity int) int
+	}
+
+	SplitEntityPayload struct {
+		Claims func(childComplexity int) int
+		Entity func(childComplexity int) int
+		Write  func(childComplexity int) int
 	}
 
 	Subgraph struct {
@@ -752,7 +796,9 @@ type ComplexityRoot struct {
 		Conflicts    func(childComplexity int) int
 		ID           func(childComplexity int) int
 		Identifiers  func(childComplexity int) int
+		Judgements   func(childComplexity int) int
 		Kind         func(childComplexity int) int
+		MergedIds    func(childComplexity int) int
 		Name         func(childComplexity int, lang *string) int
 		Names        func(childComplexity int) int
 		Observations func(childComplexity int, metric *string, during *kg.Period, certainty *kg.Certainty, first *int, after *string, last *int, before *string) int
@@ -1281,12 +1327,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Company.Investments(childComplexity, args["during"].(*kg.Period), args["certainty"].(*kg.Certainty), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
+	case "Company.judgements":
+		if e.ComplexityRoot.Company.Judgements == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Company.Judgements(childComplexity), true
 	case "Company.kind":
 		if e.ComplexityRoot.Company.Kind == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Company.Kind(childComplexity), true
+	case "Company.mergedIds":
+		if e.ComplexityRoot.Company.MergedIds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Company.MergedIds(childComplexity), true
 	case "Company.name":
 		if e.ComplexityRoot.Company.Name == nil {
 			break
@@ -1463,12 +1521,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Concept.Identifiers(childComplexity), true
+	case "Concept.judgements":
+		if e.ComplexityRoot.Concept.Judgements == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Concept.Judgements(childComplexity), true
 	case "Concept.kind":
 		if e.ComplexityRoot.Concept.Kind == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Concept.Kind(childComplexity), true
+	case "Concept.mergedIds":
+		if e.ComplexityRoot.Concept.MergedIds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Concept.MergedIds(childComplexity), true
 	case "Concept.name":
 		if e.ComplexityRoot.Concept.Name == nil {
 			break
@@ -1636,12 +1706,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Event.Identifiers(childComplexity), true
+	case "Event.judgements":
+		if e.ComplexityRoot.Event.Judgements == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Event.Judgements(childComplexity), true
 	case "Event.kind":
 		if e.ComplexityRoot.Event.Kind == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Event.Kind(childComplexity), true
+	case "Event.mergedIds":
+		if e.ComplexityRoot.Event.MergedIds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Event.MergedIds(childComplexity), true
 	case "Event.name":
 		if e.ComplexityRoot.Event.Name == nil {
 			break
@@ -1916,6 +1998,37 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.InvestmentEdge.Relation(childComplexity), true
 
+	case "Judgement.claim":
+		if e.ComplexityRoot.Judgement.Claim == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Judgement.Claim(childComplexity), true
+	case "Judgement.entity":
+		if e.ComplexityRoot.Judgement.Entity == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Judgement.Entity(childComplexity), true
+	case "Judgement.other":
+		if e.ComplexityRoot.Judgement.Other == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Judgement.Other(childComplexity), true
+	case "Judgement.reason":
+		if e.ComplexityRoot.Judgement.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Judgement.Reason(childComplexity), true
+	case "Judgement.same":
+		if e.ComplexityRoot.Judgement.Same == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Judgement.Same(childComplexity), true
+
 	case "Link.attributes":
 		if e.ComplexityRoot.Link.Attributes == nil {
 			break
@@ -1982,6 +2095,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Link.Type(childComplexity), true
+
+	case "MergeEntitiesPayload.claim":
+		if e.ComplexityRoot.MergeEntitiesPayload.Claim == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MergeEntitiesPayload.Claim(childComplexity), true
+	case "MergeEntitiesPayload.entity":
+		if e.ComplexityRoot.MergeEntitiesPayload.Entity == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MergeEntitiesPayload.Entity(childComplexity), true
+	case "MergeEntitiesPayload.write":
+		if e.ComplexityRoot.MergeEntitiesPayload.Write == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MergeEntitiesPayload.Write(childComplexity), true
 
 	case "Metric.addsOverParts":
 		if e.ComplexityRoot.Metric.AddsOverParts == nil {
@@ -2052,6 +2184,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.MoneySum.Currency(childComplexity), true
 
+	case "Mutation.mergeEntities":
+		if e.ComplexityRoot.Mutation.MergeEntities == nil {
+			break
+		}
+
+		args, err := field_Mutation_mergeEntities_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.MergeEntities(childComplexity, args["input"].(MergeEntitiesInput)), true
+	case "Mutation.neverMerge":
+		if e.ComplexityRoot.Mutation.NeverMerge == nil {
+			break
+		}
+
+		args, err := field_Mutation_neverMerge_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.NeverMerge(childComplexity, args["input"].(NeverMergeInput)), true
 	case "Mutation.putEntity":
 		if e.ComplexityRoot.Mutation.PutEntity == nil {
 			break
@@ -2118,6 +2272,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.Retract(childComplexity, args["input"].(RetractInput)), true
+	case "Mutation.splitEntity":
+		if e.ComplexityRoot.Mutation.SplitEntity == nil {
+			break
+		}
+
+		args, err := field_Mutation_splitEntity_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SplitEntity(childComplexity, args["input"].(SplitEntityInput)), true
 	case "Mutation.write":
 		if e.ComplexityRoot.Mutation.Write == nil {
 			break
@@ -2154,6 +2319,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Name.Text(childComplexity), true
+
+	case "NeverMergePayload.claim":
+		if e.ComplexityRoot.NeverMergePayload.Claim == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NeverMergePayload.Claim(childComplexity), true
+	case "NeverMergePayload.write":
+		if e.ComplexityRoot.NeverMergePayload.Write == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NeverMergePayload.Write(childComplexity), true
 
 	case "Observation.citations":
 		if e.ComplexityRoot.Observation.Citations == nil {
@@ -2313,12 +2491,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Organization.Identifiers(childComplexity), true
+	case "Organization.judgements":
+		if e.ComplexityRoot.Organization.Judgements == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Organization.Judgements(childComplexity), true
 	case "Organization.kind":
 		if e.ComplexityRoot.Organization.Kind == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Organization.Kind(childComplexity), true
+	case "Organization.mergedIds":
+		if e.ComplexityRoot.Organization.MergedIds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Organization.MergedIds(childComplexity), true
 	case "Organization.name":
 		if e.ComplexityRoot.Organization.Name == nil {
 			break
@@ -2757,12 +2947,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Person.Identifiers(childComplexity), true
+	case "Person.judgements":
+		if e.ComplexityRoot.Person.Judgements == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Person.Judgements(childComplexity), true
 	case "Person.kind":
 		if e.ComplexityRoot.Person.Kind == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Person.Kind(childComplexity), true
+	case "Person.mergedIds":
+		if e.ComplexityRoot.Person.MergedIds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Person.MergedIds(childComplexity), true
 	case "Person.name":
 		if e.ComplexityRoot.Person.Name == nil {
 			break
@@ -2860,12 +3062,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Place.Identifiers(childComplexity), true
+	case "Place.judgements":
+		if e.ComplexityRoot.Place.Judgements == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Place.Judgements(childComplexity), true
 	case "Place.kind":
 		if e.ComplexityRoot.Place.Kind == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Place.Kind(childComplexity), true
+	case "Place.mergedIds":
+		if e.ComplexityRoot.Place.MergedIds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Place.MergedIds(childComplexity), true
 	case "Place.name":
 		if e.ComplexityRoot.Place.Name == nil {
 			break
@@ -2990,12 +3204,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Product.Identifiers(childComplexity), true
+	case "Product.judgements":
+		if e.ComplexityRoot.Product.Judgements == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Product.Judgements(childComplexity), true
 	case "Product.kind":
 		if e.ComplexityRoot.Product.Kind == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Product.Kind(childComplexity), true
+	case "Product.mergedIds":
+		if e.ComplexityRoot.Product.MergedIds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Product.MergedIds(childComplexity), true
 	case "Product.name":
 		if e.ComplexityRoot.Product.Name == nil {
 			break
@@ -3747,12 +3973,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Segment.Identifiers(childComplexity), true
+	case "Segment.judgements":
+		if e.ComplexityRoot.Segment.Judgements == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Segment.Judgements(childComplexity), true
 	case "Segment.kind":
 		if e.ComplexityRoot.Segment.Kind == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Segment.Kind(childComplexity), true
+	case "Segment.mergedIds":
+		if e.ComplexityRoot.Segment.MergedIds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Segment.MergedIds(childComplexity), true
 	case "Segment.name":
 		if e.ComplexityRoot.Segment.Name == nil {
 			break
@@ -3945,6 +4183,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Source.Updated(childComplexity), true
 
+	case "SplitEntityPayload.claims":
+		if e.ComplexityRoot.SplitEntityPayload.Claims == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SplitEntityPayload.Claims(childComplexity), true
+	case "SplitEntityPayload.entity":
+		if e.ComplexityRoot.SplitEntityPayload.Entity == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SplitEntityPayload.Entity(childComplexity), true
+	case "SplitEntityPayload.write":
+		if e.ComplexityRoot.SplitEntityPayload.Write == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SplitEntityPayload.Write(childComplexity), true
+
 	case "Subgraph.nodes":
 		if e.ComplexityRoot.Subgraph.Nodes == nil {
 			break
@@ -4117,12 +4374,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Work.Identifiers(childComplexity), true
+	case "Work.judgements":
+		if e.ComplexityRoot.Work.Judgements == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Work.Judgements(childComplexity), true
 	case "Work.kind":
 		if e.ComplexityRoot.Work.Kind == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Work.Kind(childComplexity), true
+	case "Work.mergedIds":
+		if e.ComplexityRoot.Work.MergedIds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Work.MergedIds(childComplexity), true
 	case "Work.name":
 		if e.ComplexityRoot.Work.Name == nil {
 			break
@@ -4268,9 +4537,11 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		unmarshalInputEntityInput,
 		unmarshalInputEntityKey,
 		unmarshalInputIdentifierInput,
+		unmarshalInputMergeEntitiesInput,
 		unmarshalInputMetricInput,
 		unmarshalInputMoneyInput,
 		unmarshalInputNameInput,
+		unmarshalInputNeverMergeInput,
 		unmarshalInputObservationInput,
 		unmarshalInputPutEntityInput,
 		unmarshalInputPutMetricInput,
@@ -4282,6 +4553,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		unmarshalInputRetractionInput,
 		unmarshalInputShareInput,
 		unmarshalInputSourceInput,
+		unmarshalInputSplitEntityInput,
 		unmarshalInputStep,
 		unmarshalInputWriteInput,
 	)
@@ -4502,6 +4774,10 @@ interface Entity implements Node {
   names: [Name!]!
   "Names given by registers, by scheme."
   identifiers: [Identifier!]!
+  "Its other ids: those of entities that were judged to be the same. Each of them leads here."
+  mergedIds: [ID!]!
+  "What has been judged of who it is, under any of its ids, newest first; what was taken back is among it."
+  judgements: [Judgement!]!
   "Relations in which it stands, ordered by start: the earliest day the start can mean, then the latest, unknown starts last, equals by id."
   relations(
     "Only these types; all where the list is missing or empty." types: [RelationType!],
@@ -4620,6 +4896,10 @@ type Company implements Entity & Node {
   names: [Name!]!
   "Names given by registers, by scheme."
   identifiers: [Identifier!]!
+  "Its other ids: those of entities that were judged to be the same. Each of them leads here."
+  mergedIds: [ID!]!
+  "What has been judged of who it is, under any of its ids, newest first; what was taken back is among it."
+  judgements: [Judgement!]!
   "Relations in which it stands, ordered by start: the earliest day the start can mean, then the latest, unknown starts last, equals by id."
   relations(
     "Only these types; all where the list is missing or empty." types: [RelationType!],
@@ -4738,6 +5018,10 @@ type Organization implements Entity & Node {
   names: [Name!]!
   "Names given by registers, by scheme."
   identifiers: [Identifier!]!
+  "Its other ids: those of entities that were judged to be the same. Each of them leads here."
+  mergedIds: [ID!]!
+  "What has been judged of who it is, under any of its ids, newest first; what was taken back is among it."
+  judgements: [Judgement!]!
   "Relations in which it stands, ordered by start: the earliest day the start can mean, then the latest, unknown starts last, equals by id."
   relations(
     "Only these types; all where the list is missing or empty." types: [RelationType!],
@@ -4789,6 +5073,10 @@ type Person implements Entity & Node {
   names: [Name!]!
   "Names given by registers, by scheme."
   identifiers: [Identifier!]!
+  "Its other ids: those of entities that were judged to be the same. Each of them leads here."
+  mergedIds: [ID!]!
+  "What has been judged of who it is, under any of its ids, newest first; what was taken back is among it."
+  judgements: [Judgement!]!
   "Relations in which it stands, ordered by start: the earliest day the start can mean, then the latest, unknown starts last, equals by id."
   relations(
     "Only these types; all where the list is missing or empty." types: [RelationType!],
@@ -4846,6 +5134,10 @@ type Product implements Entity & Node {
   names: [Name!]!
   "Names given by registers, by scheme."
   identifiers: [Identifier!]!
+  "Its other ids: those of entities that were judged to be the same. Each of them leads here."
+  mergedIds: [ID!]!
+  "What has been judged of who it is, under any of its ids, newest first; what was taken back is among it."
+  judgements: [Judgement!]!
   "Relations in which it stands, ordered by start: the earliest day the start can mean, then the latest, unknown starts last, equals by id."
   relations(
     "Only these types; all where the list is missing or empty." types: [RelationType!],
@@ -4902,6 +5194,10 @@ type Segment implements Entity & Node {
   names: [Name!]!
   "Names given by registers, by scheme."
   identifiers: [Identifier!]!
+  "Its other ids: those of entities that were judged to be the same. Each of them leads here."
+  mergedIds: [ID!]!
+  "What has been judged of who it is, under any of its ids, newest first; what was taken back is among it."
+  judgements: [Judgement!]!
   "Relations in which it stands, ordered by start: the earliest day the start can mean, then the latest, unknown starts last, equals by id."
   relations(
     "Only these types; all where the list is missing or empty." types: [RelationType!],
@@ -4953,6 +5249,10 @@ type Place implements Entity & Node {
   names: [Name!]!
   "Names given by registers, by scheme."
   identifiers: [Identifier!]!
+  "Its other ids: those of entities that were judged to be the same. Each of them leads here."
+  mergedIds: [ID!]!
+  "What has been judged of who it is, under any of its ids, newest first; what was taken back is among it."
+  judgements: [Judgement!]!
   "Relations in which it stands, ordered by start: the earliest day the start can mean, then the latest, unknown starts last, equals by id."
   relations(
     "Only these types; all where the list is missing or empty." types: [RelationType!],
@@ -5004,6 +5304,10 @@ type Event implements Entity & Node {
   names: [Name!]!
   "Names given by registers, by scheme."
   identifiers: [Identifier!]!
+  "Its other ids: those of entities that were judged to be the same. Each of them leads here."
+  mergedIds: [ID!]!
+  "What has been judged of who it is, under any of its ids, newest first; what was taken back is among it."
+  judgements: [Judgement!]!
   "Relations in which it stands, ordered by start: the earliest day the start can mean, then the latest, unknown starts last, equals by id."
   relations(
     "Only these types; all where the list is missing or empty." types: [RelationType!],
@@ -5055,6 +5359,10 @@ type Work implements Entity & Node {
   names: [Name!]!
   "Names given by registers, by scheme."
   identifiers: [Identifier!]!
+  "Its other ids: those of entities that were judged to be the same. Each of them leads here."
+  mergedIds: [ID!]!
+  "What has been judged of who it is, under any of its ids, newest first; what was taken back is among it."
+  judgements: [Judgement!]!
   "Relations in which it stands, ordered by start: the earliest day the start can mean, then the latest, unknown starts last, equals by id."
   relations(
     "Only these types; all where the list is missing or empty." types: [RelationType!],
@@ -5106,6 +5414,10 @@ type Concept implements Entity & Node {
   names: [Name!]!
   "Names given by registers, by scheme."
   identifiers: [Identifier!]!
+  "Its other ids: those of entities that were judged to be the same. Each of them leads here."
+  mergedIds: [ID!]!
+  "What has been judged of who it is, under any of its ids, newest first; what was taken back is among it."
+  judgements: [Judgement!]!
   "Relations in which it stands, ordered by start: the earliest day the start can mean, then the latest, unknown starts last, equals by id."
   relations(
     "Only these types; all where the list is missing or empty." types: [RelationType!],
@@ -6036,6 +6348,18 @@ type Claim implements Node {
   retraction: Retraction
 }
 
+"That two ids name one thing, or that they do not, said by a claim."
+type Judgement {
+  "True: ` + "`" + `entity` + "`" + ` is known as ` + "`" + `other` + "`" + `. False: they are not the same."
+  same: Boolean!
+  entity: ID!
+  other: ID!
+  "Why."
+  reason: String
+  "Who judged so and when; whether it stands, and if not, why not."
+  claim: Claim!
+}
+
 "When, why and by whom a claim was taken back."
 type Retraction {
   revision: Int!
@@ -6110,6 +6434,12 @@ type Mutation {
   putMetric(input: PutMetricInput!): PutMetricPayload!
   "Takes claims back, with a reason. They stay in the history, and ` + "`" + `@at(knownAt:)` + "`" + ` of an earlier moment still knows them."
   retract(input: RetractInput!): RetractPayload!
+  "Judges that two ids name one thing: from then on what is said of ` + "`" + `from` + "`" + ` is said of ` + "`" + `into` + "`" + `, and ` + "`" + `from` + "`" + ` leads there. CONFLICT where ` + "`" + `from` + "`" + ` is the same as another already, or where they were judged not to be the same. Nothing is lost: ` + "`" + `splitEntity` + "`" + ` undoes it."
+  mergeEntities(input: MergeEntitiesInput!): MergeEntitiesPayload!
+  "Takes back that an id names the same as another. Everything is as if it had never been said."
+  splitEntity(input: SplitEntityInput!): SplitEntityPayload!
+  "Judges that two entities are not the same, however alike they look: they are not candidates any more, and cannot be merged. CONFLICT where they are one already."
+  neverMerge(input: NeverMergeInput!): NeverMergePayload!
   "Does many things as one: all of it or nothing. Things may refer to each other; a correction is a retraction and a new claim in one write."
   write(input: WriteInput!): WritePayload!
 }
@@ -6330,6 +6660,48 @@ input PutMetricInput {
   metric: MetricInput!
 }
 
+"What ` + "`" + `mergeEntities` + "`" + ` takes."
+input MergeEntitiesInput {
+  "Chosen by you, at most 200 bytes: a second write under the same key is not done, and answers like the first if it says the same; if not, it is refused."
+  key: String!
+  "The revision that you have read. If either entity or what was judged of them has changed since, nothing is written, and CONFLICT tells what changed."
+  ifUnchangedSince: Int
+  "The id that is to lead to the other."
+  from: ID!
+  "The id under which both are known from then on."
+  into: ID!
+  "Why they are one, at most 2000 bytes."
+  reason: String!
+  "Who says so, and where; the source ` + "`" + `judgements` + "`" + ` where it is left out."
+  citation: CitationInput
+}
+
+"What ` + "`" + `splitEntity` + "`" + ` takes."
+input SplitEntityInput {
+  "Chosen by you, at most 200 bytes: a second write under the same key is not done, and answers like the first if it says the same; if not, it is refused."
+  key: String!
+  "The revision that you have read. If the entity or what was judged of it has changed since, nothing is written, and CONFLICT tells what changed."
+  ifUnchangedSince: Int
+  "The id that is to stand for itself again: one of those that lead to another."
+  entity: ID!
+  "Why they are two, at most 2000 bytes."
+  reason: String!
+}
+
+"What ` + "`" + `neverMerge` + "`" + ` takes."
+input NeverMergeInput {
+  "Chosen by you, at most 200 bytes: a second write under the same key is not done, and answers like the first if it says the same; if not, it is refused."
+  key: String!
+  "The revision that you have read. If the two have been judged since, nothing is written, and CONFLICT tells what changed."
+  ifUnchangedSince: Int
+  a: ID!
+  b: ID!
+  "Why they are two, at most 2000 bytes."
+  reason: String!
+  "Who says so, and where; the source ` + "`" + `judgements` + "`" + ` where it is left out."
+  citation: CitationInput
+}
+
 "What ` + "`" + `retract` + "`" + ` takes."
 input RetractInput {
   "Chosen by you, at most 200 bytes: a second write under the same key is not done, and answers like the first if it says the same; if not, it is refused."
@@ -6408,6 +6780,31 @@ type PutMetricPayload {
 type RetractPayload {
   "The claims that the retractions mean, as they are now."
   claims: [Claim!]!
+  write: WriteReport!
+}
+
+"What ` + "`" + `mergeEntities` + "`" + ` answers."
+type MergeEntitiesPayload {
+  "Both, as one; null where it has been taken back since."
+  entity: Entity
+  "The judgement."
+  claim: Claim!
+  write: WriteReport!
+}
+
+"What ` + "`" + `splitEntity` + "`" + ` answers."
+type SplitEntityPayload {
+  "What stands for itself again; null where it has been taken back since."
+  entity: Entity
+  "The judgements that were taken back."
+  claims: [Claim!]!
+  write: WriteReport!
+}
+
+"What ` + "`" + `neverMerge` + "`" + ` answers."
+type NeverMergePayload {
+  "The judgement. Whoever finds it wrong takes it back with ` + "`" + `retract` + "`" + `."
+  claim: Claim!
   write: WriteReport!
 }
 
@@ -6704,6 +7101,10 @@ func childFields_Company(ctx context.Context, ec *executionContext, field graphq
 		return fieldContext_Company_names(ctx, ec, field)
 	case "identifiers":
 		return fieldContext_Company_identifiers(ctx, ec, field)
+	case "mergedIds":
+		return fieldContext_Company_mergedIds(ctx, ec, field)
+	case "judgements":
+		return fieldContext_Company_judgements(ctx, ec, field)
 	case "relations":
 		return fieldContext_Company_relations(ctx, ec, field)
 	case "observations":
@@ -6912,6 +7313,34 @@ func childFields_InvestmentEdge(ctx context.Context, ec *executionContext, field
 	return nil, fmt.Errorf("no field named %q was found under type InvestmentEdge", field.Name)
 }
 
+func childFields_Judgement(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "same":
+		return fieldContext_Judgement_same(ctx, ec, field)
+	case "entity":
+		return fieldContext_Judgement_entity(ctx, ec, field)
+	case "other":
+		return fieldContext_Judgement_other(ctx, ec, field)
+	case "reason":
+		return fieldContext_Judgement_reason(ctx, ec, field)
+	case "claim":
+		return fieldContext_Judgement_claim(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Judgement", field.Name)
+}
+
+func childFields_MergeEntitiesPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "entity":
+		return fieldContext_MergeEntitiesPayload_entity(ctx, ec, field)
+	case "claim":
+		return fieldContext_MergeEntitiesPayload_claim(ctx, ec, field)
+	case "write":
+		return fieldContext_MergeEntitiesPayload_write(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MergeEntitiesPayload", field.Name)
+}
+
 func childFields_Metric(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "name":
@@ -6964,6 +7393,16 @@ func childFields_Name(ctx context.Context, ec *executionContext, field graphql.C
 		return fieldContext_Name_citations(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Name", field.Name)
+}
+
+func childFields_NeverMergePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "claim":
+		return fieldContext_NeverMergePayload_claim(ctx, ec, field)
+	case "write":
+		return fieldContext_NeverMergePayload_write(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type NeverMergePayload", field.Name)
 }
 
 func childFields_Observation(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7210,6 +7649,10 @@ func childFields_Person(ctx context.Context, ec *executionContext, field graphql
 		return fieldContext_Person_names(ctx, ec, field)
 	case "identifiers":
 		return fieldContext_Person_identifiers(ctx, ec, field)
+	case "mergedIds":
+		return fieldContext_Person_mergedIds(ctx, ec, field)
+	case "judgements":
+		return fieldContext_Person_judgements(ctx, ec, field)
 	case "relations":
 		return fieldContext_Person_relations(ctx, ec, field)
 	case "observations":
@@ -7264,6 +7707,10 @@ func childFields_Product(ctx context.Context, ec *executionContext, field graphq
 		return fieldContext_Product_names(ctx, ec, field)
 	case "identifiers":
 		return fieldContext_Product_identifiers(ctx, ec, field)
+	case "mergedIds":
+		return fieldContext_Product_mergedIds(ctx, ec, field)
+	case "judgements":
+		return fieldContext_Product_judgements(ctx, ec, field)
 	case "relations":
 		return fieldContext_Product_relations(ctx, ec, field)
 	case "observations":
@@ -7584,6 +8031,18 @@ func childFields_Source(ctx context.Context, ec *executionContext, field graphql
 		return fieldContext_Source_note(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Source", field.Name)
+}
+
+func childFields_SplitEntityPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "entity":
+		return fieldContext_SplitEntityPayload_entity(ctx, ec, field)
+	case "claims":
+		return fieldContext_SplitEntityPayload_claims(ctx, ec, field)
+	case "write":
+		return fieldContext_SplitEntityPayload_write(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SplitEntityPayload", field.Name)
 }
 
 func childFields_Subgraph(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {

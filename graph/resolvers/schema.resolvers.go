@@ -190,6 +190,48 @@ func (r *mutationResolver) Retract(ctx context.Context, input generated.RetractI
 	return &generated.RetractPayload{Claims: claims, Write: *report}, nil
 }
 
+func (r *mutationResolver) MergeEntities(ctx context.Context, input generated.MergeEntitiesInput) (*generated.MergeEntitiesPayload, error) {
+	d := draft(ctx, input.Key, input.IfUnchangedSince)
+	d.Merge("input", input.From, input.Into, input.Reason, input.Citation)
+	report, _, err := r.apply(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	entities, err := entitiesWith(ctx, input.Into)
+	if err != nil {
+		return nil, err
+	}
+	return &generated.MergeEntitiesPayload{Entity: entities[0], Claim: *report.Claims[0], Write: *report}, nil
+}
+
+func (r *mutationResolver) SplitEntity(ctx context.Context, input generated.SplitEntityInput) (*generated.SplitEntityPayload, error) {
+	d := draft(ctx, input.Key, input.IfUnchangedSince)
+	d.Split("input", input.Entity, input.Reason)
+	report, applied, err := r.apply(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	claims, err := claimsWith(ctx, applied.Taken)
+	if err != nil {
+		return nil, err
+	}
+	entities, err := entitiesWith(ctx, input.Entity)
+	if err != nil {
+		return nil, err
+	}
+	return &generated.SplitEntityPayload{Entity: entities[0], Claims: claims, Write: *report}, nil
+}
+
+func (r *mutationResolver) NeverMerge(ctx context.Context, input generated.NeverMergeInput) (*generated.NeverMergePayload, error) {
+	d := draft(ctx, input.Key, input.IfUnchangedSince)
+	d.NeverMerge("input", input.A, input.B, input.Reason, input.Citation)
+	report, _, err := r.apply(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	return &generated.NeverMergePayload{Claim: *report.Claims[0], Write: *report}, nil
+}
+
 func (r *mutationResolver) Write(ctx context.Context, input generated.WriteInput) (*generated.WritePayload, error) {
 	units, err := units(ctx, input.Metrics)
 	if err != nil {

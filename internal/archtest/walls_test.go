@@ -65,6 +65,12 @@ var rooms = []room{
 		why:   "a format to write is made of one snapshot of any store, whoever asked for it and wherever it goes",
 	},
 	{
+		path:  "internal/reconcile",
+		ours:  []string{"internal/kg"},
+		tests: []string{"internal/ingest", "internal/ingest/factfile", "internal/search", "seeds"},
+		why:   "what fits a name in somebody's table is asked of a view, as any question is; how alike words are it is told",
+	},
+	{
 		path: "internal/analysis",
 		ours: []string{"internal/kg"},
 		why:  "algorithms take a list of edges, whatever store it was read from and whoever asked",

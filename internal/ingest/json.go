@@ -30,6 +30,9 @@ func (in Input) Values(lists ...string) iter.Seq2[Value, error] {
 			text.Record()
 			err := v.one(true)
 			if errors.Is(err, io.EOF) {
+				if !v.any {
+					yield(Value{}, Brokenf(in.At(1), "the file is empty"))
+				}
 				return
 			}
 			if err != nil && !v.left {
@@ -46,7 +49,8 @@ type values struct {
 	dec   *json.Decoder
 	lists []string
 	yield func(Value, error) bool
-	left  bool
+	// any: the file holds something. left: whoever reads has seen enough.
+	any, left bool
 }
 
 // one passes on the next value, looking into it where it is a list. At the top
@@ -56,6 +60,7 @@ func (v *values) one(top bool) error {
 	if err != nil {
 		return err
 	}
+	v.any = true
 	switch {
 	case top && begin == '[':
 		return v.members(false)

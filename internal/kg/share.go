@@ -37,8 +37,8 @@ var (
 func ExactShare(percent float64) Share { return Share{Min: percent, Max: percent} }
 
 // ParseShare reads a share as people write it: a number of percent ("40",
-// "97.1", "40 %"), a bound (">25", ">=25", "<50", "<=50"), a range ("25..50"), or
-// one of the words controlling, wholly owned, minority.
+// "97.1", "40 %"), a bound (">25", ">=25", "<50", "<=50"), a range ("25..50"; with
+// open or closed ends "[25,50)"), or one of the words controlling, wholly owned, minority.
 func ParseShare(s string) (Share, error) {
 	bad := func() (Share, error) {
 		return Share{}, fmt.Errorf("%q is not a share; expected percent from 0 to 100 such as 97.1, >25, >=25, <50, 25..50, or controlling, wholly owned, minority", clip(s))
@@ -63,6 +63,16 @@ func ParseShare(s string) (Share, error) {
 			return bad()
 		}
 		return Share{Min: lo, Max: hi}, nil
+	}
+	if inner := strings.TrimRight(strings.TrimLeft(text, "[("), ")]"); len(inner) == len(text)-2 {
+		from, to, ok := strings.Cut(inner, ",")
+		lo, ok1 := number(strings.TrimSpace(from))
+		hi, ok2 := number(strings.TrimSpace(to))
+		s := Share{Min: lo, Max: hi, MinOpen: text[0] == '(', MaxOpen: text[len(text)-1] == ')'}
+		if !ok || !ok1 || !ok2 || strings.ContainsAny(text[:1], ")]") || strings.ContainsAny(text[len(text)-1:], "[(") || s.Check() != nil {
+			return bad()
+		}
+		return s, nil
 	}
 	share := Share{Min: 0, Max: 100}
 	for _, op := range []string{">=", "<=", ">", "<"} {

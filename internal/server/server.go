@@ -57,6 +57,8 @@ type Config struct {
 	Limits Limits
 	// Introspection says who may read the schema; default everybody.
 	Introspection Introspection
+	// Reconcile answers under /reconcile; nil for nobody.
+	Reconcile http.Handler
 	// Documents may be asked for by their hash. DocumentsOnly refuses all others.
 	Documents     *Documents
 	DocumentsOnly bool
@@ -183,6 +185,11 @@ func New(cfg Config) (*Server, error) {
 	mux.Handle("/readyz", readOnly(http.HandlerFunc(s.serveReady)))
 	mux.Handle("/metrics", pages.guard(false, keeper.needs(keeper.reading(), readOnly(metrics.handler(s.log)))))
 	mux.Handle("/schema.graphql", pages.guard(true, keeper.needs(keeper.reading(), readOnly(describe.serveSDL(cfg.SDL)))))
+	if cfg.Reconcile != nil {
+		reconcile := pages.guard(true, keeper.needs(keeper.reading(), s.within(cfg.Reconcile)))
+		mux.Handle(reconcilePath, reconcile)
+		mux.Handle(reconcilePath+"/", reconcile)
+	}
 	if cfg.Admin != nil {
 		mux.Handle("/admin/", pages.guard(false, keeper.administration(cfg.Admin)))
 	}
@@ -206,6 +213,23 @@ func New(cfg Config) (*Server, error) {
 	inner := keeper.identified(s.paced(mux))
 	s.handler = s.observed(secured(unlessStreamed(compress(inner), inner)))
 	return s, nil
+}
+
+const reconcilePath = "/reconcile"
+
+// within lets a request take a place among those under way.
+func (s *Server) within(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		leave, ok := s.gate.enter(r.Context())
+		if !ok {
+			s.metrics.refused("in_flight")
+			retryAfter(w, time.Second)
+			writeProblem(w, &problem{http.StatusServiceUnavailable, codeUnavailable, "too many requests are being answered at present; send it again"})
+			return
+		}
+		defer leave()
+		next.ServeHTTP(w, r)
+	})
 }
 
 // unlessStreamed leaves alone what is a stream, which nobody may hold back.

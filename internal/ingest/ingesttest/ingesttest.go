@@ -39,6 +39,11 @@ func File(name string, text []byte) ingest.File {
 	}}
 }
 
+// Input returns an input that holds the text.
+func Input(name string, text []byte) ingest.Input {
+	return ingest.Input{Name: name, Reader: bytes.NewReader(text)}
+}
+
 // Files returns the files at these paths, called by the last element of each.
 func Files(t testing.TB, paths ...string) []ingest.File {
 	t.Helper()
@@ -62,6 +67,65 @@ func Import(t testing.TB, g *kg.Graph, f ingest.Format, files ...ingest.File) in
 		t.Fatal(err)
 	}
 	return report
+}
+
+// History imports a file with a history: what stands behind each of its moments is
+// recorded under it.
+func History(t testing.TB, g *kg.Graph, f ingest.Format, files ...ingest.File) {
+	t.Helper()
+	for _, file := range files {
+		r, err := file.Open(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer r.Close()
+		at := time.Time{}
+		var drafts []ingest.Draft
+		flush := func() {
+			t.Helper()
+			if len(drafts) == 0 {
+				return
+			}
+			all := func(yield func(ingest.Draft, error) bool) {
+				for _, d := range drafts {
+					if !yield(d, nil) {
+						return
+					}
+				}
+			}
+			if _, err := ingest.Load(context.Background(), stamped{g, at}, all); err != nil {
+				t.Fatalf("what was recorded on %s: %v", at, err)
+			}
+			drafts = nil
+		}
+		for d, err := range f.Read(ingest.Input{Name: file.Name, Reader: r}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if m, ok := d.(*ingest.Moment); ok {
+				flush()
+				if m.Time.Before(at) {
+					t.Errorf("%s comes behind %s", m.Time, at)
+				}
+				at = m.Time
+				continue
+			}
+			drafts = append(drafts, d)
+		}
+		flush()
+	}
+}
+
+// stamped records everything under one moment.
+type stamped struct {
+	*kg.Graph
+	at time.Time
+}
+
+// Apply records the write under the moment.
+func (s stamped) Apply(ctx context.Context, w kg.Write) (kg.Applied, error) {
+	w.At = s.at
+	return s.Graph.Apply(ctx, w)
 }
 
 // Claims writes the claims of a store in order, a line each: what it says, where

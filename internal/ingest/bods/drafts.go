@@ -1,0 +1,219 @@
+package bods
+
+import (
+	"cmp"
+	"strings"
+	"unicode"
+
+	"keiretsu/internal/ingest"
+	"keiretsu/internal/kg"
+)
+
+// meaning is what a type of interest becomes.
+type meaning struct {
+	// relation is the type; roles are held by persons only.
+	relation string
+	// words say it, for other relations and for roles.
+	words string
+}
+
+// meanings of the types of interest. What is not listed is told in its own words.
+var meanings = map[string]meaning{
+	"shareholding":                     {"owns", ""},
+	"votingRights":                     {"votes", "holds voting rights in"},
+	"appointmentOfBoard":               {"controls", "appointment of the board"},
+	"controlViaCompanyRulesOrArticles": {"controls", "company rules or articles"},
+	"controlByLegalFramework":          {"controls", "legal framework"},
+	"boardMember":                      {"holds_role", "board member"},
+	"boardChair":                       {"holds_role", "board chair"},
+	"seniorManagingOfficial":           {"holds_role", "senior managing official"},
+	"otherInfluenceOrControl":          {"related_to", "has other influence or control over"},
+	"settlor":                          {"related_to", "is settlor of"},
+	"trustee":                          {"related_to", "is trustee of"},
+	"protector":                        {"related_to", "is protector of"},
+	"beneficiaryOfLegalArrangement":    {"related_to", "is beneficiary of"},
+	"nominee":                          {"related_to", "is nominee in"},
+	"nominator":                        {"related_to", "is nominator in"},
+	"":                                 {"related_to", "holds an interest in"},
+	"unknownInterest":                  {"related_to", "holds an unknown interest in"},
+	"unpublishedInterest":              {"related_to", "holds an unpublished interest in"},
+}
+
+func meaningOf(kind string) meaning {
+	if m, ok := meanings[kind]; ok {
+		return m
+	}
+	var words strings.Builder
+	for _, r := range kind {
+		if unicode.IsUpper(r) {
+			words.WriteByte(' ')
+		}
+		words.WriteRune(unicode.ToLower(r))
+	}
+	return meaning{"related_to", "holds " + strings.TrimSpace(words.String()) + " in"}
+}
+
+// majority reports that a share cannot be half or less.
+func majority(text string) bool {
+	s, err := kg.ParseShare(text)
+	return err == nil && (s.Min > 50 || s.Min == 50 && s.MinOpen)
+}
+
+// relation makes a draft of an interest, but for its dates.
+func (r *reader) relation(at ingest.Position, s *statement, in *interest) *ingest.Relation {
+	from, to := s.details.InterestedParty.record, s.details.Subject.record
+	d := &ingest.Relation{At: at, From: at.Text(r.entityID(from)), To: at.Text(r.entityID(to)), Cites: r.cites(at, s)}
+	m := meaningOf(in.Type)
+	stake := in.Share.text()
+	switch {
+	case m.relation == "votes" && majority(stake):
+		m = meaning{"controls", "voting rights"}
+	case m.relation == "votes":
+		m.relation = "related_to"
+	case m.relation == "holds_role" && r.kinds[r.root(from)] != "person":
+		m = meaning{"related_to", "is " + m.words + " of"}
+	}
+	d.Type, d.Text = at.Text(m.relation), at.Text(m.words)
+	add := func(key, value string) {
+		if value = strings.Join(strings.Fields(value), " "); value != "" {
+			d.Attributes = append(d.Attributes, ingest.Attribute{Key: at.Text(key), Value: at.Text(clipped(value))})
+		}
+	}
+	if m.relation == "owns" {
+		d.Stake = at.Text(stake)
+	} else {
+		add("share", stake)
+	}
+	switch in.Direct {
+	case "indirect":
+		add(kg.AttributeDeclared, kg.DeclaredIndirect)
+	case "unknown":
+		add("direct_or_indirect", "unknown")
+	}
+	if in.Owner != nil {
+		add("beneficial_ownership_or_control", map[bool]string{true: "yes", false: "no"}[*in.Owner])
+	}
+	add("details", in.Details)
+	add("interest", in.Type)
+	return d
+}
+
+// clipped shortens what an attribute cannot hold.
+func clipped(s string) string {
+	const most = 1500
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}
+
+// reasons tells for the codes of the standard in what way somebody is absent.
+var reasons = map[string]string{
+	"noBeneficialOwners":                              "none",
+	"subjectUnableToConfirmOrIdentifyBeneficialOwner": "unknown",
+	"interestedPartyHasNotProvidedInformation":        "unknown",
+	"unknown":                             "unknown",
+	"informationUnknownToPublisher":       "unknown",
+	"subjectExemptFromDisclosure":         "withheld",
+	"interestedPartyExemptFromDisclosure": "withheld",
+}
+
+// absence makes a draft of a party that is not named, at the other end.
+func (r *reader) absence(at ingest.Position, s *statement, of, direction string, why *unspecified) *ingest.Absence {
+	relation := "controls"
+	for _, in := range s.details.Interests {
+		if in.Type == "shareholding" {
+			relation = "owns"
+		}
+	}
+	return &ingest.Absence{
+		At: at, Entity: at.Text(r.entityID(of)), Relation: at.Text(relation), Direction: at.Text(direction),
+		Kind: at.Text(cmp.Or(reasons[camel(why.Reason)], "unknown")), Reason: at.Text(strings.Join(strings.Fields(why.Reason), " ")),
+		Text: at.Text(clipped(strings.Join(strings.Fields(why.Description), " "))), Cites: r.cites(at, s),
+	}
+}
+
+// entity makes drafts of an entity or person.
+func (r *reader) entity(at ingest.Position, s *statement) []ingest.Draft {
+	d := &ingest.Entity{At: at, ID: at.Text(r.entityID(s.record)), Kind: at.Text(entityKind(s)), Cites: r.cites(at, s)}
+	add := func(text, kind string) {
+		text = strings.Join(strings.Fields(text), " ")
+		if kg.FoldName(text) != "" {
+			d.Names = append(d.Names, ingest.Name{Text: at.Text(text), Kind: at.Text(kind)})
+		}
+	}
+	add(s.details.Name, "legal")
+	for _, n := range s.details.AlternateNames {
+		add(n, "alias")
+	}
+	for i, n := range s.details.Names {
+		full := cmp.Or(n.FullName, strings.TrimSpace(n.Given+" "+n.Family))
+		switch {
+		case n.Type == "former" || n.Type == "birth":
+			add(full, "former")
+		case i == 0 || n.Type == "legal" || n.Type == "individual":
+			add(full, "legal")
+		default:
+			add(full, "alias")
+		}
+	}
+	identify := func(scheme, value string) {
+		if scheme = strings.Join(strings.Fields(scheme), " "); scheme != "" && strings.TrimSpace(value) != "" {
+			d.Identifiers = append(d.Identifiers, ingest.Identifier{Scheme: at.Text(scheme), Value: at.Text(strings.TrimSpace(value))})
+		}
+	}
+	for _, id := range s.details.Identifiers {
+		code := strings.ToUpper(s.details.Jurisdiction.Code)
+		switch {
+		case id.Scheme == "XI-LEI" || strings.EqualFold(id.Scheme, "lei"):
+			identify("lei", id.ID)
+		case id.Scheme == "GB-COH":
+			identify("reg:GB", id.ID)
+		case id.Scheme == "" && code != "" && strings.Contains(strings.ToLower(id.SchemeName), "company number"):
+			identify("reg:"+code, id.ID)
+		default:
+			identify(cmp.Or(id.Scheme, id.SchemeName), id.ID)
+		}
+	}
+	drafts := []ingest.Draft{d}
+	for _, f := range []struct{ metric, date string }{
+		{"founded_date", s.details.FoundingDate},
+		{"dissolved_date", s.details.DissolutionDate},
+		{"birth_date", s.details.BirthDate},
+		{"death_date", s.details.DeathDate},
+	} {
+		if date := day(f.date); date != "" {
+			drafts = append(drafts, &ingest.Figure{At: at, Of: d.ID, Metric: at.Text(f.metric), Date: at.Text(date), Cites: d.Cites})
+		}
+	}
+	return drafts
+}
+
+func entityKind(s *statement) string {
+	switch {
+	case s.kind == "person":
+		return "person"
+	case s.details.EntityType.Type == "state" || s.details.EntityType.Type == "stateBody":
+		return "organization"
+	}
+	return "company"
+}
+
+// nameless returns why the record of a statement names nobody, nil where it does.
+func nameless(s *statement) *unspecified {
+	kind := s.details.PersonType
+	if s.kind == "entity" {
+		kind = s.details.EntityType.Type
+	}
+	why := s.details.UnspecifiedPerson
+	if why == nil {
+		why = s.details.UnspecifiedEntity
+	}
+	if kind = strings.ToLower(kind); !strings.HasPrefix(kind, "unknown") && !strings.HasPrefix(kind, "anonymous") && why == nil {
+		return nil
+	}
+	if why == nil {
+		why = &unspecified{Reason: "unknown", Description: s.details.MissingInformation}
+	}
+	return why
+}

@@ -1,0 +1,320 @@
+package bods
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"keiretsu/internal/ingest"
+	"keiretsu/internal/kg"
+)
+
+// Format is the Beneficial Ownership Data Standard.
+var Format = ingest.Format{
+	Name:    "bods",
+	Help:    "statements of the Beneficial Ownership Data Standard 0.4, 0.3 or 0.2: a JSON array, or one a line",
+	History: true,
+	Read:    Read,
+}
+
+// Read yields what stands in a file of statements, in order of their dates.
+func Read(in ingest.Input) iter.Seq2[ingest.Draft, error] {
+	return func(yield func(ingest.Draft, error) bool) {
+		s, err := spool(in, func(err error) bool { return yield(nil, err) })
+		if err != nil {
+			if !isLeft(err) {
+				yield(nil, err)
+			}
+			return
+		}
+		defer s.close()
+		r := &reader{
+			in: in, source: ingest.NewID("bods", "file:"+in.Base()), roots: s.roots,
+			kinds: make(map[string]string), nameless: make(map[string]*unspecified), names: make(map[string]map[string][]*kg.Claim),
+			chains: make(map[string]map[string]*version), figures: make(map[string]map[string][]ingest.Draft),
+		}
+		for st, err := range s.statements() {
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, d := range r.drafts(st) {
+				if !yield(d, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// spooled are the statements of a file on a disk, with their order.
+type spooled struct {
+	file  *os.File
+	index []place
+	// roots are, for statements of version 0.2 that take the place of others, the
+	// first of those.
+	roots map[string]string
+}
+
+// place is a statement in the file, by what decides its turn.
+type place struct {
+	// turn is the moment under which it is recorded, at the one it bears.
+	turn, at time.Time
+	kind     byte
+	// ends are the records that a relationship joins.
+	ends   [2]string
+	line   int
+	offset int64
+	size   int
+}
+
+// errLeft says that whoever reads has seen enough.
+var errLeft = fmt.Errorf("left")
+
+func isLeft(err error) bool { return err == errLeft } //nolint:errorlint // it is never wrapped
+
+// spool reads a file to its end and keeps its statements on the disk, so that
+// they can be taken in order of their dates. tell is told of statements that
+// cannot be read.
+func spool(in ingest.Input, tell func(error) bool) (_ *spooled, err error) {
+	file, err := os.CreateTemp("", "keiretsu-bods-")
+	if err != nil {
+		return nil, fmt.Errorf("%s: keep statements on the disk: %w", in.Name, err)
+	}
+	s := &spooled{file: file, roots: make(map[string]string)}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	first := make(map[string]time.Time) // when each record was described first
+	w := bufio.NewWriterSize(file, 1<<18)
+	offset := int64(0)
+	for v, err := range in.Values() {
+		if err != nil {
+			return nil, err
+		}
+		st, err := parse(v.JSON)
+		if err != nil {
+			if !tell(ingest.Problemf(in.At(v.Line), "%s", err)) {
+				return nil, errLeft
+			}
+			continue
+		}
+		for _, replaced := range st.replaces {
+			s.roots[st.id] = replaced
+		}
+		if _, err := w.Write(v.JSON); err != nil {
+			return nil, fmt.Errorf("%s: keep statements on the disk: %w", in.Name, err)
+		}
+		s.index = append(s.index, place{
+			turn: st.at, at: st.at, kind: st.kind[0], ends: [2]string{st.details.Subject.record, st.details.InterestedParty.record},
+			line: v.Line, offset: offset, size: len(v.JSON),
+		})
+		if at, known := first[st.record]; st.kind != "relationship" && (!known || st.at.Before(at)) {
+			first[st.record] = st.at
+		}
+		offset += int64(len(v.JSON))
+	}
+	if err := w.Flush(); err != nil {
+		return nil, fmt.Errorf("%s: keep statements on the disk: %w", in.Name, err)
+	}
+	// A relationship waits for what it joins, and entities and persons come before
+	// relationships of the same moment.
+	for i := range s.index {
+		p := &s.index[i]
+		for _, end := range p.ends {
+			if at := first[end]; at.After(p.turn) {
+				p.turn = at
+			}
+		}
+	}
+	slices.SortStableFunc(s.index, func(a, b place) int {
+		return cmp.Or(a.turn.Compare(b.turn), cmp.Compare(a.kind, b.kind), a.at.Compare(b.at))
+	})
+	return s, nil
+}
+
+func (s *spooled) close() {
+	_ = s.file.Close()
+	_ = os.Remove(s.file.Name())
+}
+
+// statements yields the statements in order.
+func (s *spooled) statements() iter.Seq2[*statement, error] {
+	return func(yield func(*statement, error) bool) {
+		for _, p := range s.index {
+			text := make(json.RawMessage, p.size)
+			if _, err := s.file.ReadAt(text, p.offset); err != nil && err != io.EOF { //nolint:errorlint // of ReadAt
+				yield(nil, fmt.Errorf("read statements from the disk: %w", err))
+				return
+			}
+			st, err := parse(text)
+			if err == nil {
+				st.line, st.at = p.line, p.turn
+			}
+			if !yield(st, err) || err != nil {
+				return
+			}
+		}
+	}
+}
+
+// reader knows how far the records of a file have come.
+type reader struct {
+	in     ingest.Input
+	source string
+	began  bool
+	moment time.Time
+	roots  map[string]string
+	// kinds are those of the records, nameless why some name nobody.
+	kinds    map[string]string
+	nameless map[string]*unspecified
+	// names are the claims by which the names of a record were told.
+	names map[string]map[string][]*kg.Claim
+	// figures are the dates that were told of a record, by metric.
+	figures map[string]map[string][]ingest.Draft
+	chains  map[string]map[string]*version
+}
+
+// root returns the record to which an id belongs: itself, or in version 0.2 the
+// first of the statements whose places were taken.
+func (r *reader) root(id string) string {
+	for range 10_000 {
+		before, ok := r.roots[id]
+		if !ok {
+			return id
+		}
+		id = before
+	}
+	return id
+}
+
+func (r *reader) entityID(record string) string { return ingest.NewID("bods", r.root(record)) }
+
+func (r *reader) cites(at ingest.Position, s *statement) []ingest.Citation {
+	return []ingest.Citation{{Source: at.Text(r.source), Locator: s.id}}
+}
+
+// drafts returns what becomes of a statement.
+func (r *reader) drafts(s *statement) []ingest.Draft {
+	at := r.in.At(s.line)
+	var drafts []ingest.Draft
+	if !s.at.Equal(r.moment) || !r.began {
+		drafts = append(drafts, &ingest.Moment{At: at, Time: s.at})
+		r.moment = s.at
+	}
+	if !r.began {
+		r.began = true
+		drafts = append(drafts, r.head(at, s)...)
+	}
+	if s.kind == "relationship" {
+		return append(drafts, r.relationship(at, s)...)
+	}
+	return append(drafts, r.describe(at, s)...)
+}
+
+// head says what the file is, and what is measured in it.
+func (r *reader) head(at ingest.Position, s *statement) []ingest.Draft {
+	title := "Beneficial ownership statements"
+	if s.publisher != "" {
+		title += " of " + strings.Join(strings.Fields(s.publisher), " ")
+	}
+	drafts := []ingest.Draft{&ingest.Source{
+		At: at, ID: at.Text(r.source), Title: at.Text(clipped(title)), Publisher: at.Text(clipped(strings.Join(strings.Fields(s.publisher), " "))), Kind: at.Text("register"),
+	}}
+	for _, m := range []struct{ name, definition string }{
+		{"founded_date", "When the company was founded."},
+		{"dissolved_date", "When the company ceased to exist."},
+		{"birth_date", "When the person was born."},
+		{"death_date", "When the person died."},
+	} {
+		drafts = append(drafts, &ingest.Metric{At: at, Name: at.Text(m.name), Definition: at.Text(m.definition), Unit: at.Text("date"), Default: true})
+	}
+	return drafts
+}
+
+// describe returns what becomes of a statement about an entity or person. Names
+// that it no longer tells become former ones.
+func (r *reader) describe(at ingest.Position, s *statement) []ingest.Draft {
+	record := r.root(s.record)
+	if why := nameless(s); why != nil {
+		r.nameless[record] = why
+		return nil
+	}
+	if s.status == "closed" && r.kinds[record] != "" {
+		return nil // it is no longer reported, which does not say that it is no more
+	}
+	r.kinds[record] = s.kind
+	drafts := r.entity(at, s)
+	d := drafts[0].(*ingest.Entity)
+	if len(d.Names) == 0 {
+		d.Names = []ingest.Name{{Text: at.Text("BODS record " + s.record), Kind: at.Text("alias")}}
+	}
+	told := make(map[string]bool)
+	for _, n := range d.Names {
+		told[n.Text.Value] = true
+	}
+	before := r.names[record]
+	for _, name := range sortedKeys(before) {
+		if !told[name] {
+			d.Names = append(d.Names, ingest.Name{Text: at.Text(name), Kind: at.Text("former")})
+		}
+	}
+	now := make(map[string][]*kg.Claim)
+	for _, n := range d.Names {
+		kind, err := kg.ParseNameKind(strings.ToUpper(n.Kind.Value))
+		if err == nil && kind != kg.NameFormer {
+			c := &kg.Claim{Statement: &kg.NameStatement{Entity: kg.ID(d.ID.Value), Text: n.Text.Value, Kind: kind}, Source: kg.ID(r.source), Locator: s.id}
+			now[n.Text.Value] = append(slices.Clip(before[n.Text.Value]), c)
+		}
+	}
+	r.names[record] = now
+	drafts = append(drafts, r.corrected(at, s, drafts[1:])...)
+	for _, name := range sortedKeys(before) {
+		if !told[name] {
+			for _, c := range before[name] {
+				drafts = append(drafts, &ingest.Retraction{
+					At: at, Draft: &ingest.Claims{At: at, Places: []ingest.Position{at}, Claims: []*kg.Claim{c}},
+					Reason: at.Text("The statement " + s.id + " takes its place; it states another name."),
+				})
+			}
+		}
+	}
+	return drafts
+}
+
+// corrected takes back the dates that earlier statements of the record gave and
+// this one does not.
+func (r *reader) corrected(at ingest.Position, s *statement, figures []ingest.Draft) []ingest.Draft {
+	record := r.root(s.record)
+	before, now := r.figures[record], make(map[string][]ingest.Draft)
+	for _, d := range figures {
+		f := d.(*ingest.Figure)
+		now[f.Metric.Value] = []ingest.Draft{f}
+		if old := before[f.Metric.Value]; len(old) > 0 && old[0].(*ingest.Figure).Date.Value == f.Date.Value {
+			now[f.Metric.Value] = append(slices.Clip(old), f)
+		}
+	}
+	r.figures[record] = now
+	var drafts []ingest.Draft
+	for _, metric := range sortedKeys(before) {
+		if slices.ContainsFunc(now[metric], func(d ingest.Draft) bool { return d == before[metric][0] }) {
+			continue
+		}
+		for _, d := range before[metric] {
+			drafts = append(drafts, &ingest.Retraction{At: at, Draft: d, Reason: at.Text("The statement " + s.id + " takes its place; it gives another date, or none.")})
+		}
+	}
+	return drafts
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,100 @@
+package ftm
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"keiretsu/internal/ingest/ingesttest"
+)
+
+func TestEntities(t *testing.T) {
+	g, store := ingesttest.NewGraph(t)
+	files := ingesttest.Files(t, "testdata/harbour.jsonl")
+	report := ingesttest.Import(t, g, Format, files...)
+	first := ingesttest.Claims(t, store)
+	ingesttest.Want(t, "testdata/harbour.want", first)
+	want := []string{
+		`harbour.jsonl:1 harbour.jsonl:19: "not yet" is no date; it is left out`,
+		`harbour.jsonl:13: the entity "co-9" is deleted; what earlier files said of it stays until it is retracted`,
+		`harbour.jsonl:21: the schema "Address" is not taken`,
+		`harbour.jsonl:6: the Ownership "own-5" names no owner`,
+	}
+	if diff := cmp.Diff(want, ingesttest.Dropped(report)); diff != "" {
+		t.Errorf("dropped (-want +got):\n%s", diff)
+	}
+	again := ingesttest.Import(t, g, Format, files...)
+	if again.Applied.Recorded > 0 || ingesttest.Claims(t, store) != first {
+		t.Errorf("imported again: %+v", again.Applied)
+	}
+}
+
+func TestPercentages(t *testing.T) {
+	for text, want := range map[string]string{
+		"25": "25", "25%": "25", " 25.50 % ": "25.50", "33,3%": "33.3", "100 percent": "100",
+		"25-50": "25..50", "25% - 50%": "25..50", "from 25 to 50%": "25..50", "between 25% and 50%": "25..50", "25 – 50": "25..50", "25..50": "25..50",
+		">25%": ">25", "more than 25 %": ">25", "over 25": ">25", "≥ 25": ">=25", "at least 25%": ">=25", "75+": ">=75", "75% or more": ">=75",
+		"<5": "<5", "less than 5%": "<5", "up to 10%": "<=10", "10 or less": "<=10",
+		"150": "", "50-25": "", "a third": "", "1/3": "", "": "", "-5": "", "25 % of votes": "", "1,234.5": "", "100,000": "",
+	} {
+		if got := percentage(text); got != want {
+			t.Errorf("%q: got %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestLinesThatAreDropped(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"id":"a","schema":"Company","properties":{"name":"A"}}`:      "f:1: this is no entity of FollowTheMoney: properties is a string; values of properties are arrays of strings",
+		`{"id":"a","schema":"Company","properties":{"name":[1]}}`:      "f:1: this is no entity of FollowTheMoney: properties is a number; values of properties are arrays of strings",
+		`{"id":"a","properties":{"name":["A"]}}`:                       "f:1: this is no entity of FollowTheMoney: it lacks an id or a schema",
+		`["a"]`:                                                        "f:1: this is no entity of FollowTheMoney",
+		`{"op":"PUT","entity":{"id":"a","schema":"Company"}}`:          `f:1: this is no change of FollowTheMoney: the operation is "PUT"; expected ADD, MOD or DEL, and an entity`,
+		`{"op":"ADD"}`:                                                 `f:1: this is no change of FollowTheMoney: the operation is "ADD"; expected ADD, MOD or DEL, and an entity`,
+		`{"id":"a","schema":"Ownership","properties":{"owner":["b"]}}`: `f:1: the Ownership "a" names no asset`,
+	} {
+		r := ingesttest.Read(t, Format, "f", strings.NewReader(text))
+		if diff := cmp.Diff([]string{want}, r.Problems); diff != "" || len(r.Drafts) > 0 || r.Broken != "" {
+			t.Errorf("%s: %d drafts, broken %q (-want +got):\n%s", text, len(r.Drafts), r.Broken, diff)
+		}
+	}
+}
+
+func good(t testing.TB) []byte {
+	t.Helper()
+	text, err := os.ReadFile("testdata/harbour.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
+}
+
+func TestBrokenFiles(t *testing.T) { ingesttest.BrokenFiles(t, Format, good(t)) }
+
+// Nothing is left on the disk, whether the file is read to its end or not.
+func TestTheDiskIsLeftClean(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	n := 0
+	for range Read(ingesttest.Input("f", good(t))) {
+		if n++; n == 40 {
+			break
+		}
+	}
+	ingesttest.Read(t, Format, "f", strings.NewReader(string(good(t))))
+	left, err := os.ReadDir(os.TempDir())
+	if err != nil || len(left) > 0 {
+		t.Errorf("%v, %v are left", left, err)
+	}
+}
+
+func FuzzRead(f *testing.F) {
+	text := good(f)
+	ingesttest.Fuzz(f, Format, text, text[:len(text)/2], []byte(`{"id":"a","schema":"Person","properties":{"name":["A"]}}`))
+}
+
+func FuzzPercentage(f *testing.F) {
+	f.Add("between 25% and 50%")
+	f.Fuzz(func(t *testing.T, text string) { percentage(text) })
+}

@@ -1,0 +1,143 @@
+package ftm
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"keiretsu/internal/ingest"
+	"keiretsu/internal/kg"
+)
+
+// join is what becomes of a schema that joins entities.
+type join struct {
+	// from and to are the properties that name the ends.
+	from, to string
+	relation string
+	// words say it where the entity does not say more; role for persons.
+	words, role string
+	// fromKind and toKind are those of ends that nothing describes.
+	fromKind, toKind string
+}
+
+var links = map[string]join{
+	"Ownership":      {"owner", "asset", "owns", "", "", "company", "company"},
+	"Directorship":   {"director", "organization", "related_to", "is director of", "director", "person", "company"},
+	"Employment":     {"employee", "employer", "related_to", "is employed by", "employee", "person", "company"},
+	"Membership":     {"member", "organization", "related_to", "is a member of", "member", "person", "organization"},
+	"Representation": {"agent", "client", "related_to", "represents", "", "company", "company"},
+	"Succession":     {"successor", "predecessor", "succeeded", "", "", "company", "company"},
+	"UnknownLink":    {"subject", "object", "related_to", "is linked to", "", "company", "company"},
+	"Associate":      {"person", "associate", "related_to", "is an associate of", "", "person", "person"},
+	"Family":         {"person", "relative", "related_to", "is family of", "", "person", "person"},
+}
+
+// kept are the properties that become attributes, by the name of the attribute.
+var kept = []struct{ key, property string }{
+	{"legal_basis", "legalBasis"},
+	{"ownership_type", "ownershipType"},
+	{"role", "role"},
+	{"shares_count", "sharesCount"},
+	{"shares_currency", "sharesCurrency"},
+	{"shares_type", "sharesType"},
+	{"shares_value", "sharesValue"},
+	{"status", "status"},
+	{"summary", "summary"},
+}
+
+// link returns what becomes of an entity that joins others: a relation for every
+// pair of its ends, of which there may be none, one or many.
+func (w *writer) link(at ingest.Position, e *entity) (drafts []ingest.Draft, wrong []string) {
+	j := links[e.Schema]
+	from, to := e.values(j.from), e.values(j.to)
+	if len(from) == 0 || len(to) == 0 {
+		return nil, []string{fmt.Sprintf("the %s %.60q names no %s", e.Schema, e.ID, map[bool]string{true: j.from, false: j.to}[len(from) == 0])}
+	}
+	since, until, seen := "", "", ""
+	pick := func(property string, better func(a, b string) bool) (best string) {
+		for _, text := range e.values(property) {
+			day := dateOf(text)
+			if day == "" {
+				wrong = append(wrong, fmt.Sprintf("%.40q is no date; it is left out", text))
+			} else if best == "" || better(day, best) {
+				best = day
+			}
+		}
+		return best
+	}
+	earlier, later := func(a, b string) bool { return a < b }, func(a, b string) bool { return a > b }
+	since, until, seen = pick("startDate", earlier), pick("endDate", later), pick("date", later)
+	for _, f := range from {
+		for _, t := range to {
+			d := &ingest.Relation{
+				At: at, Type: at.Text(j.relation), From: at.Text(entityID(f)), To: at.Text(entityID(t)), Text: at.Text(j.words), Cites: w.cites(at, e),
+				FromHint: hint(at, f, j.fromKind), ToHint: hint(at, t, j.toKind),
+			}
+			w.words(at, e, j, f, d)
+			switch {
+			case j.relation == "succeeded":
+				for _, day := range []string{since, seen, until} {
+					if d.On.Value == "" {
+						d.On = at.Text(day)
+					}
+				}
+			case since != "":
+				d.Since, d.Until = at.Text(since), at.Text(until)
+			default:
+				d.Until = at.Text(until)
+				if seen != "" && (until == "" || seen < until) {
+					d.Seen = at.Text(seen)
+				}
+			}
+			drafts = append(drafts, d)
+		}
+	}
+	return drafts, wrong
+}
+
+// words fills in what the entity says of the relation besides its ends and dates.
+func (w *writer) words(at ingest.Position, e *entity, j join, from string, d *ingest.Relation) {
+	roles := strings.Join(e.values("role", "relationship"), "; ")
+	switch {
+	case j.role != "" && w.people[hashOf(from)]:
+		d.Type, d.Text = at.Text("holds_role"), at.Text(j.role)
+		if roles != "" {
+			d.Text = at.Text(clipped(roles))
+		}
+	case (e.Schema == "UnknownLink" || e.Schema == "Family" || e.Schema == "Associate") && roles != "":
+		d.Text = at.Text(clipped(roles))
+	}
+	add := func(key, value string) {
+		if value != "" {
+			d.Attributes = append(d.Attributes, ingest.Attribute{Key: at.Text(key), Value: at.Text(clipped(value))})
+		}
+	}
+	for _, k := range kept {
+		add(k.key, strings.Join(e.values(k.property), "; "))
+	}
+	if e.Schema != "Ownership" {
+		return
+	}
+	percents := slices.Compact(e.values("percentage"))
+	if len(percents) == 1 {
+		d.Stake = at.Text(percentage(percents[0]))
+	}
+	if wording := strings.Join(percents, "; "); wording != "" && (wording != d.Stake.Value) {
+		d.Wording = at.Text(clipped(wording))
+	}
+	for _, kind := range e.values("ownershipType") {
+		if strings.Contains(strings.ToLower(kind), "indirect") {
+			add(kg.AttributeDeclared, kg.DeclaredIndirect)
+			break
+		}
+	}
+}
+
+// clipped shortens what a text or attribute cannot hold.
+func clipped(s string) string {
+	const most = 1500
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}
