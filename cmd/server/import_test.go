@@ -267,6 +267,23 @@ func TestImportIsKilledAndResumed(t *testing.T) {
 	}
 }
 
+// TestTablesNeedAMapping: one is drafted from the header, and reads the table.
+func TestTablesNeedAMapping(t *testing.T) {
+	dir := t.TempDir()
+	data, table, mapping := filepath.Join(dir, "data"), filepath.Join(dir, "deals.csv"), filepath.Join(dir, "deals.yaml")
+	write(t, table, "Acquirer,Target,Date\nAcme,Bolt,2014\n")
+	args := []string{"--data", data, "import", "csv", table}
+	refuses(t, args, "--mapping", "--suggest")
+	write(t, mapping, command(t, "import", "csv", table, "--suggest"))
+	if said := command(t, append(args, "--mapping", mapping)...); !strings.Contains(said, "2 entities, 1 relation") || !strings.Contains(said, "5 claims new") {
+		t.Errorf("imported:\n%s", said)
+	}
+	write(t, mapping, "rows: [{colour: red}]")
+	refuses(t, append(args, "--mapping", mapping), mapping+":1:9: ", "colour")
+	refuses(t, []string{"--data", data, "import", "jsonl", table, "--mapping", mapping}, "jsonl needs no mapping")
+	refuses(t, []string{"import", "jsonl", table, "--suggest"}, "its format is csv")
+}
+
 // TestImportOfOtherFilesIsNotResumed: what was interrupted was another import.
 func TestImportOfOtherFilesIsNotResumed(t *testing.T) {
 	dir := t.TempDir()
