@@ -20,6 +20,7 @@ import (
 	"keiretsu/internal/ingest"
 	"keiretsu/internal/ingest/bods"
 	"keiretsu/internal/ingest/companygen"
+	"keiretsu/internal/ingest/csvtable"
 	"keiretsu/internal/ingest/ftm"
 	"keiretsu/internal/ingest/gleif"
 	"keiretsu/internal/ingest/jsonl"
@@ -33,6 +34,7 @@ import (
 var formats = []ingest.Format{
 	bods.Format,
 	companygen.Format,
+	csvtable.Format(nil),
 	ftm.Format,
 	gleif.Format,
 	jsonl.Format,
@@ -62,6 +64,8 @@ type importing struct {
 	Files    []string `arg:"" name:"file" help:"Files, plain, gzip or zip; - is standard input."`
 	DryRun   bool     `help:"Read everything, say what would be recorded and what dropped, and write nothing. Default ${default}, environment KEIRETSU_DRY_RUN." default:"false"`
 	Recorded string   `enum:"auto,source,now" default:"auto" placeholder:"WHEN" help:"Under which moments to record what the files say: source takes those of the source, for formats with a history, so that it can be asked what was known then; now is that of the import; auto is source where the graph has not changed since. Default ${default}, environment KEIRETSU_RECORDED."`
+	Mapping  string   `type:"existingfile" placeholder:"FILE" help:"What the columns of a table mean, for csv. Default none, environment KEIRETSU_MAPPING."`
+	Suggest  bool     `help:"Draft a mapping from the header of a table, write it to standard output, and import nothing. Default ${default}, environment KEIRETSU_SUGGEST." default:"false"`
 	Server   string   `placeholder:"URL" help:"Send the files to the server at this address, such as https://graph.example.org, which imports them. Default none, environment KEIRETSU_SERVER."`
 	Token    string   `placeholder:"TOKEN" help:"Token with the scope write, for --server; better given by the environment than seen in a list of processes. Default none, environment KEIRETSU_TOKEN."`
 	Resume   bool     `help:"Go on where an import of the same files was interrupted. Default ${default}, environment KEIRETSU_RESUME." default:"false"`
@@ -94,6 +98,9 @@ func (c *importing) Run(ctx context.Context, m *Main, f *folder) error {
 	if err != nil {
 		return err
 	}
+	if c.Suggest {
+		return c.suggest(ctx, m)
+	}
 	for _, name := range c.Files {
 		if _, err := os.Stat(name); name != "-" && err != nil {
 			return err
@@ -102,6 +109,16 @@ func (c *importing) Run(ctx context.Context, m *Main, f *folder) error {
 	q := control.ImportRequest{Format: c.Format, DryRun: c.DryRun, Resume: c.Resume, By: localUser()}
 	if c.Recorded != "auto" {
 		q.Recorded = ingest.Recorded(c.Recorded)
+	}
+	if c.Mapping != "" {
+		text, err := os.ReadFile(c.Mapping)
+		if err != nil {
+			return err
+		}
+		q.Mapping, q.MappingName = string(text), c.Mapping
+	}
+	if _, err := requested(q); err != nil {
+		return err
 	}
 	if c.Server != "" {
 		return c.send(ctx, m, format, q)
@@ -218,6 +235,45 @@ func (c *importing) body(stdin io.Reader) (body io.Reader, stop func(), err erro
 	return from, func() { _ = from.Close() }, nil
 }
 
+// suggest drafts a mapping for the first of the files.
+func (c *importing) suggest(ctx context.Context, m *Main) error {
+	if c.Format != csvtable.Format(nil).Name {
+		return errors.New("--suggest drafts the mapping of a table; its format is csv")
+	}
+	files, err := unpack.Files(c.Files[0], c.Files[0])
+	if err != nil {
+		return err
+	}
+	r, err := files[0].Open(ctx)
+	if err != nil {
+		return err
+	}
+	drafted, err := csvtable.Suggest(ingest.Input{Name: files[0].Name, Reader: r})
+	if err := errors.Join(err, r.Close()); err != nil {
+		return err
+	}
+	_, err = io.WriteString(m.Stdout, drafted)
+	return err
+}
+
+// requested returns the format that a request names, with its mapping.
+func requested(q control.ImportRequest) (ingest.Format, error) {
+	f, err := formatNamed(q.Format)
+	switch {
+	case err != nil || q.Mapping == "" && f.Name != csvtable.Format(nil).Name:
+		return f, err
+	case f.Name != csvtable.Format(nil).Name:
+		return f, kg.Invalidf("", "%s needs no mapping; that is for csv", f.Name)
+	case q.Mapping == "":
+		return f, kg.Invalidf("", "a table needs a mapping file (--mapping) that says what its columns mean; --suggest drafts one")
+	}
+	mapping, err := csvtable.ParseMapping(q.MappingName, []byte(q.Mapping))
+	if err != nil {
+		return f, shown(err)
+	}
+	return csvtable.Format(mapping), nil
+}
+
 // interruptedOr returns the error, or that there was an end by signal.
 func interruptedOr(ctx context.Context, err error) error {
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
@@ -310,7 +366,7 @@ func (a *administration) Import(ctx context.Context, q control.ImportRequest, to
 		return ingest.Report{}, kg.Invalidf("", "another import is running; wait until it is done")
 	}
 	defer a.importing.Unlock()
-	format, err := formatNamed(q.Format)
+	format, err := requested(q)
 	if err != nil {
 		return ingest.Report{}, err
 	}

@@ -236,7 +236,7 @@ func (spaces) Read(p []byte) (int, error) {
 func TestImportIsKilledAndResumed(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "holdings.jsonl")
-	write(t, file, holdings(15_000))
+	write(t, file, holdings(8_000))
 	whole, parts := filepath.Join(dir, "whole"), filepath.Join(dir, "parts")
 	command(t, "--data", whole, "import", "jsonl", file)
 	wanted := command(t, "--data", whole, "export", "jsonl")
@@ -247,7 +247,7 @@ func TestImportIsKilledAndResumed(t *testing.T) {
 		select {
 		case code := <-p.exit:
 			p.exit <- code
-		case <-time.After(time.Duration(50+random.IntN(400)) * time.Millisecond):
+		case <-time.After(time.Duration(30+random.IntN(200)) * time.Millisecond):
 		}
 		if err := process.Kill(); err != nil {
 			break // it was done before
@@ -265,6 +265,23 @@ func TestImportIsKilledAndResumed(t *testing.T) {
 	if said := command(t, "--data", parts, "check"); !strings.Contains(said, "0 things wrong") {
 		t.Errorf("check: %s", said)
 	}
+}
+
+// TestTablesNeedAMapping: one is drafted from the header, and reads the table.
+func TestTablesNeedAMapping(t *testing.T) {
+	dir := t.TempDir()
+	data, table, mapping := filepath.Join(dir, "data"), filepath.Join(dir, "deals.csv"), filepath.Join(dir, "deals.yaml")
+	write(t, table, "Acquirer,Target,Date\nAcme,Bolt,2014\n")
+	args := []string{"--data", data, "import", "csv", table}
+	refuses(t, args, "--mapping", "--suggest")
+	write(t, mapping, command(t, "import", "csv", table, "--suggest"))
+	if said := command(t, append(args, "--mapping", mapping)...); !strings.Contains(said, "2 entities, 1 relation") || !strings.Contains(said, "5 claims new") {
+		t.Errorf("imported:\n%s", said)
+	}
+	write(t, mapping, "rows: [{colour: red}]")
+	refuses(t, append(args, "--mapping", mapping), mapping+":1:9: ", "colour")
+	refuses(t, []string{"--data", data, "import", "jsonl", table, "--mapping", mapping}, "jsonl needs no mapping")
+	refuses(t, []string{"import", "jsonl", table, "--suggest"}, "its format is csv")
 }
 
 // TestImportOfOtherFilesIsNotResumed: what was interrupted was another import.

@@ -30,6 +30,8 @@ type journal struct {
 type journaled struct {
 	Format string          `json:"format"`
 	Files  []journaledFile `json:"files"`
+	// Mapping is what the columns of a table mean.
+	Mapping string `json:"mapping,omitempty"`
 }
 
 type journaledFile struct {
@@ -42,7 +44,7 @@ func (f *folder) journal() string { return filepath.Join(f.Data, "import.journal
 
 // openJournal begins a journal, or goes on with one.
 func openJournal(path string, q control.ImportRequest) (*journal, error) {
-	which := journaled{Format: q.Format}
+	which := journaled{Format: q.Format, Mapping: q.Mapping}
 	for _, file := range q.Files {
 		info, err := os.Stat(file.Path)
 		if err != nil {
@@ -77,7 +79,7 @@ func resumeJournal(path string, which journaled) (*journal, error) {
 	j := &journal{file: file}
 	var before journaled
 	good, err := j.read(&before)
-	if err == nil && (before.Format != which.Format || !slices.Equal(before.Files, which.Files)) {
+	if err == nil && (before.Format != which.Format || before.Mapping != which.Mapping || !slices.Equal(before.Files, which.Files)) {
 		err = kg.Invalidf("", "the import that was interrupted was of other files, or these have changed since; run it without --resume, which passes over what is known already")
 	}
 	if err == nil {

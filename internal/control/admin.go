@@ -38,6 +38,10 @@ type ImportRequest struct {
 	// Format is the name of the format of all files.
 	Format string       `json:"format"`
 	Files  []ImportFile `json:"files"`
+	// Mapping is the content of the mapping file of a table, and MappingName
+	// how errors call it; "" for formats that need none.
+	Mapping     string `json:"mapping"`
+	MappingName string `json:"mappingName"`
 	// DryRun reads and writes nothing; Resume goes on where an import of the
 	// same files was interrupted.
 	DryRun bool `json:"dryRun"`

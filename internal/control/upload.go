@@ -27,8 +27,8 @@ type Uploads struct {
 const maxUpload = 64 << 30
 
 // ServeHTTP answers POST /FORMAT: the body is a file, plain, gzip or zip. It is kept
-// whole before anything of it is imported. The query may say dryRun=true, and
-// recorded=source or now. The answer is that of POST /import.
+// whole before anything of it is imported. The query may say dryRun=true,
+// recorded=source or now, and hold the mapping of a table as mapping. The answer is that of POST /import.
 func (u *Uploads) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := &handler{u.Admin, u.Logger}
 	if r.Method != http.MethodPost {
@@ -58,6 +58,9 @@ func (u *Uploads) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // read takes what the query of an upload says.
 func (q *ImportRequest) read(query url.Values) error {
+	if q.Mapping = query.Get("mapping"); q.Mapping != "" {
+		q.MappingName = "mapping"
+	}
 	switch dry := query.Get("dryRun"); dry {
 	case "", "false":
 	case "true":
@@ -75,6 +78,9 @@ func (q *ImportRequest) read(query url.Values) error {
 // Query returns the query of an upload that asks for the same.
 func (q *ImportRequest) Query() url.Values {
 	query := url.Values{}
+	if q.Mapping != "" {
+		query.Set("mapping", q.Mapping)
+	}
 	if q.DryRun {
 		query.Set("dryRun", "true")
 	}

@@ -89,7 +89,7 @@ func (l *line) drafts(at ingest.Position, sources map[string]bool) []ingest.Draf
 	if len(sources) == 0 {
 		drafts = append(drafts, &ingest.Metric{
 			At: at, Name: at.Text("employees"), Definition: at.Text("People who work there."), Unit: at.Text("people"),
-			OverTime: at.Text("no"), OverParts: at.Text("yes"),
+			OverTime: at.Text("no"), OverParts: at.Text("yes"), Default: true,
 		})
 	}
 	if !sources[source] {
