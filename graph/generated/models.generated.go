@@ -7,6 +7,52 @@ import (
 	"keiretsu/internal/kg"
 )
 
+// What `mergeEntities` takes.
+type MergeEntitiesInput struct {
+	// Chosen by you, at most 200 bytes: a second write under the same key is not done, and answers like the first if it says the same; if not, it is refused.
+	Key string `json:"key"`
+	// The revision that you have read. If either entity or what was judged of them has changed since, nothing is written, and CONFLICT tells what changed.
+	IfUnchangedSince *int `json:"ifUnchangedSince,omitempty"`
+	// The id that is to lead to the other.
+	From kg.ID `json:"from"`
+	// The id under which both are known from then on.
+	Into kg.ID `json:"into"`
+	// Why they are one, at most 2000 bytes.
+	Reason string `json:"reason"`
+	// Who says so, and where; the source `judgements` where it is left out.
+	Citation *model.CitationInput `json:"citation,omitempty"`
+}
+
+// What `mergeEntities` answers.
+type MergeEntitiesPayload struct {
+	// Both, as one; null where it has been taken back since.
+	Entity model.Entity `json:"entity,omitempty"`
+	// The judgement.
+	Claim model.Claim `json:"claim"`
+	Write WriteReport `json:"write"`
+}
+
+// What `neverMerge` takes.
+type NeverMergeInput struct {
+	// Chosen by you, at most 200 bytes: a second write under the same key is not done, and answers like the first if it says the same; if not, it is refused.
+	Key string `json:"key"`
+	// The revision that you have read. If the two have been judged since, nothing is written, and CONFLICT tells what changed.
+	IfUnchangedSince *int  `json:"ifUnchangedSince,omitempty"`
+	A                kg.ID `json:"a"`
+	B                kg.ID `json:"b"`
+	// Why they are two, at most 2000 bytes.
+	Reason string `json:"reason"`
+	// Who says so, and where; the source `judgements` where it is left out.
+	Citation *model.CitationInput `json:"citation,omitempty"`
+}
+
+// What `neverMerge` answers.
+type NeverMergePayload struct {
+	// The judgement. Whoever finds it wrong takes it back with `retract`.
+	Claim model.Claim `json:"claim"`
+	Write WriteReport `json:"write"`
+}
+
 // What `putEntity` takes.
 type PutEntityInput struct {
 	// Chosen by you, at most 200 bytes: a second write under the same key is not done, and answers like the first if it says the same; if not, it is refused.
@@ -96,6 +142,27 @@ type RetractInput struct {
 // What `retract` answers.
 type RetractPayload struct {
 	// The claims that the retractions mean, as they are now.
+	Claims []*model.Claim `json:"claims"`
+	Write  WriteReport    `json:"write"`
+}
+
+// What `splitEntity` takes.
+type SplitEntityInput struct {
+	// Chosen by you, at most 200 bytes: a second write under the same key is not done, and answers like the first if it says the same; if not, it is refused.
+	Key string `json:"key"`
+	// The revision that you have read. If the entity or what was judged of it has changed since, nothing is written, and CONFLICT tells what changed.
+	IfUnchangedSince *int `json:"ifUnchangedSince,omitempty"`
+	// The id that is to stand for itself again: one of those that lead to another.
+	Entity kg.ID `json:"entity"`
+	// Why they are two, at most 2000 bytes.
+	Reason string `json:"reason"`
+}
+
+// What `splitEntity` answers.
+type SplitEntityPayload struct {
+	// What stands for itself again; null where it has been taken back since.
+	Entity model.Entity `json:"entity,omitempty"`
+	// The judgements that were taken back.
 	Claims []*model.Claim `json:"claims"`
 	Write  WriteReport    `json:"write"`
 }

@@ -99,6 +99,25 @@ type ComplexityRoot struct {
 		Value func(childComplexity int) int
 	}
 
+	Candidate struct {
+		Node    func(childComplexity int) int
+		Reasons func(childComplexity int) int
+		Score   func(childComplexity int) int
+	}
+
+	CandidatePair struct {
+		Node    func(childComplexity int) int
+		Of      func(childComplexity int) int
+		Reasons func(childComplexity int) int
+		Score   func(childComplexity int) int
+	}
+
+	CandidateReason struct {
+		Feature func(childComplexity int) int
+		Value   func(childComplexity int) int
+		Weight  func(childComplexity int) int
+	}
+
 	Change struct {
 		Citations   func(childComplexity int) int
 		Kind        func(childComplexity int) int
@@ -144,6 +163,7 @@ type ComplexityRoot struct {
 		Absences       func(childComplexity int, asOf *kg.PartialDate) int
 		AcquiredBy     func(childComplexity int, during *kg.Period, certainty *kg.Certainty, first *int, after *string, last *int, before *string) int
 		Acquisitions   func(childComplexity int, during *kg.Period, certainty *kg.Certainty, transitive *bool, first *int, after *string, last *int, before *string) int
+		Candidates     func(childComplexity int, first *int) int
 		Citations      func(childComplexity int) int
 		Conflicts      func(childComplexity int) int
 		Customers      func(childComplexity int, first *int, after *string, last *int, before *string) int
@@ -151,7 +171,9 @@ type ComplexityRoot struct {
 		ID             func(childComplexity int) int
 		Identifiers    func(childComplexity int) int
 		Investments    func(childComplexity int, during *kg.Period, certainty *kg.Certainty, first *int, after *string, last *int, before *string) int
+		Judgements     func(childComplexity int) int
 		Kind           func(childComplexity int) int
+		MergedIds      func(childComplexity int) int
 		Name           func(childComplexity int, lang *string) int
 		Names          func(childComplexity int) int
 		Observations   func(childComplexity int, metric *string, during *kg.Period, certainty *kg.Certainty, first *int, after *string, last *int, before *string) int
@@ -173,11 +195,14 @@ type ComplexityRoot struct {
 
 	Concept struct {
 		Absences     func(childComplexity int, asOf *kg.PartialDate) int
+		Candidates   func(childComplexity int, first *int) int
 		Citations    func(childComplexity int) int
 		Conflicts    func(childComplexity int) int
 		ID           func(childComplexity int) int
 		Identifiers  func(childComplexity int) int
+		Judgements   func(childComplexity int) int
 		Kind         func(childComplexity int) int
+		MergedIds    func(childComplexity int) int
 		Name         func(childComplexity int, lang *string) int
 		Names        func(childComplexity int) int
 		Observations func(childComplexity int, metric *string, during *kg.Period, certainty *kg.Certainty, first *int, after *string, last *int, before *string) int
@@ -209,11 +234,14 @@ type ComplexityRoot struct {
 
 	Event struct {
 		Absences     func(childComplexity int, asOf *kg.PartialDate) int
+		Candidates   func(childComplexity int, first *int) int
 		Citations    func(childComplexity int) int
 		Conflicts    func(childComplexity int) int
 		ID           func(childComplexity int) int
 		Identifiers  func(childComplexity int) int
+		Judgements   func(childComplexity int) int
 		Kind         func(childComplexity int) int
+		MergedIds    func(childComplexity int) int
 		Name         func(childComplexity int, lang *string) int
 		Names        func(childComplexity int) int
 		Observations func(childComplexity int, metric *string, during *kg.Period, certainty *kg.Certainty, first *int, after *string, last *int, before *string) int
@@ -278,6 +306,14 @@ type ComplexityRoot struct {
 		Relation  func(childComplexity int) int
 	}
 
+	Judgement struct {
+		Claim  func(childComplexity int) int
+		Entity func(childComplexity int) int
+		Other  func(childComplexity int) int
+		Reason func(childComplexity int) int
+		Same   func(childComplexity int) int
+	}
+
 	Link struct {
 		Attributes func(childComplexity int) int
 		Citations  func(childComplexity int) int
@@ -290,6 +326,17 @@ type ComplexityRoot struct {
 		Start      func(childComplexity int) int
 		To         func(childComplexity int) int
 		Type       func(childComplexity int) int
+	}
+
+	MergeCandidates struct {
+		Next  func(childComplexity int) int
+		Pairs func(childComplexity int) int
+	}
+
+	MergeEntitiesPayload struct {
+		Claim  func(childComplexity int) int
+		Entity func(childComplexity int) int
+		Write  func(childComplexity int) int
 	}
 
 	Metric struct {
@@ -313,12 +360,15 @@ type ComplexityRoot struct {
 	}
 
 	Mutation struct {
+		MergeEntities  func(childComplexity int, input MergeEntitiesInput) int
+		NeverMerge     func(childComplexity int, input NeverMergeInput) int
 		PutEntity      func(childComplexity int, input PutEntityInput) int
 		PutMetric      func(childComplexity int, input PutMetricInput) int
 		PutObservation func(childComplexity int, input PutObservationInput) int
 		PutRelation    func(childComplexity int, input PutRelationInput) int
 		PutSource      func(childComplexity int, input PutSourceInput) int
 		Retract        func(childComplexity int, input RetractInput) int
+		SplitEntity    func(childComplexity int, input SplitEntityInput) int
 		Write          func(childComplexity int, input WriteInput) int
 	}
 
@@ -327,6 +377,11 @@ type ComplexityRoot struct {
 		Kind      func(childComplexity int) int
 		Lang      func(childComplexity int) int
 		Text      func(childComplexity int) int
+	}
+
+	NeverMergePayload struct {
+		Claim func(childComplexity int) int
+		Write func(childComplexity int) int
 	}
 
 	Observation struct {
@@ -360,11 +415,14 @@ type ComplexityRoot struct {
 
 	Organization struct {
 		Absences     func(childComplexity int, asOf *kg.PartialDate) int
+		Candidates   func(childComplexity int, first *int) int
 		Citations    func(childComplexity int) int
 		Conflicts    func(childComplexity int) int
 		ID           func(childComplexity int) int
 		Identifiers  func(childComplexity int) int
+		Judgements   func(childComplexity int) int
 		Kind         func(childComplexity int) int
+		MergedIds    func(childComplexity int) int
 		Name         func(childComplexity int, lang *string) int
 		Names        func(childComplexity int) int
 		Observations func(childComplexity int, metric *string, during *kg.Period, certainty *kg.Certainty, first *int, after *string, last *int, before *string) int
@@ -461,11 +519,14 @@ type ComplexityRoot struct {
 
 	Person struct {
 		Absences     func(childComplexity int, asOf *kg.PartialDate) int
+		Candidates   func(childComplexity int, first *int) int
 		Citations    func(childComplexity int) int
 		Conflicts    func(childComplexity int) int
 		ID           func(childComplexity int) int
 		Identifiers  func(childComplexity int) int
+		Judgements   func(childComplexity int) int
 		Kind         func(childComplexity int) int
+		MergedIds    func(childComplexity int) int
 		Name         func(childComplexity int, lang *string) int
 		Names        func(childComplexity int) int
 		Observations func(childComplexity int, metric *string, during *kg.Period, certainty *kg.Certainty, first *int, after *string, last *int, before *string) int
@@ -476,11 +537,14 @@ type ComplexityRoot struct {
 
 	Place struct {
 		Absences     func(childComplexity int, asOf *kg.PartialDate) int
+		Candidates   func(childComplexity int, first *int) int
 		Citations    func(childComplexity int) int
 		Conflicts    func(childComplexity int) int
 		ID           func(childComplexity int) int
 		Identifiers  func(childComplexity int) int
+		Judgements   func(childComplexity int) int
 		Kind         func(childComplexity int) int
+		MergedIds    func(childComplexity int) int
 		Name         func(childComplexity int, lang *string) int
 		Names        func(childComplexity int) int
 		Observations func(childComplexity int, metric *string, during *kg.Period, certainty *kg.Certainty, first *int, after *string, last *int, before *string) int
@@ -502,11 +566,14 @@ type ComplexityRoot struct {
 
 	Product struct {
 		Absences     func(childComplexity int, asOf *kg.PartialDate) int
+		Candidates   func(childComplexity int, first *int) int
 		Citations    func(childComplexity int) int
 		Conflicts    func(childComplexity int) int
 		ID           func(childComplexity int) int
 		Identifiers  func(childComplexity int) int
+		Judgements   func(childComplexity int) int
 		Kind         func(childComplexity int) int
+		MergedIds    func(childComplexity int) int
 		Name         func(childComplexity int, lang *string) int
 		Names        func(childComplexity int) int
 		Observations func(childComplexity int, metric *string, during *kg.Period, certainty *kg.Certainty, first *int, after *string, last *int, before *string) int
@@ -553,29 +620,30 @@ type ComplexityRoot struct {
 	}
 
 	Query struct {
-		Company        func(childComplexity int, name string) int
-		Components     func(childComplexity int, types []kg.RelationType, kinds []kg.EntityKind, asOf *kg.PartialDate, first *int, nodes *int) int
-		Conflicts      func(childComplexity int, about *model.EntityKey) int
-		CountRelations func(childComplexity int, types []kg.RelationType, of *model.EntityKey, during *kg.Period, certainty *kg.Certainty, by []kg.GroupBy, first *int) int
-		Entities       func(childComplexity int, kinds []kg.EntityKind, first *int, after *string, last *int, before *string) int
-		Entity         func(childComplexity int, by model.EntityKey) int
-		History        func(childComplexity int, of kg.ID, first *int, after *string) int
-		LargestDeals   func(childComplexity int, currency string, types []kg.RelationType, of *model.EntityKey, during *kg.Period, certainty *kg.Certainty, first *int) int
-		Metrics        func(childComplexity int) int
-		Neighborhood   func(childComplexity int, of model.EntityKey, depth *int, types []kg.RelationType, asOf *kg.PartialDate, limit *int) int
-		Node           func(childComplexity int, id kg.ID) int
-		Nodes          func(childComplexity int, ids []kg.ID) int
-		Ownership      func(childComplexity int, owner model.EntityKey, owned model.EntityKey, threshold *float64, asOf *kg.PartialDate) int
-		Paths          func(childComplexity int, from model.EntityKey, to model.EntityKey, maxLength *int, first *int, types []kg.RelationType, asOf *kg.PartialDate) int
-		Person         func(childComplexity int, name string) int
-		Product        func(childComplexity int, name string) int
-		Rank           func(childComplexity int, by kg.Measure, types []kg.RelationType, kinds []kg.EntityKind, asOf *kg.PartialDate, first *int) int
-		Relations      func(childComplexity int, types []kg.RelationType, during *kg.Period, certainty *kg.Certainty, minStake *float64, first *int, after *string, last *int, before *string) int
-		Revision       func(childComplexity int) int
-		Search         func(childComplexity int, text string, kinds []kg.EntityKind, first *int, after *string) int
-		Sources        func(childComplexity int) int
-		Timeline       func(childComplexity int, of model.EntityKey, during *kg.Period, certainty *kg.Certainty, kinds []kg.EventKind, first *int, after *string) int
-		Traverse       func(childComplexity int, from []*model.EntityKey, steps []*model.Step, asOf *kg.PartialDate, first *int, after *string) int
+		Company         func(childComplexity int, name string) int
+		Components      func(childComplexity int, types []kg.RelationType, kinds []kg.EntityKind, asOf *kg.PartialDate, first *int, nodes *int) int
+		Conflicts       func(childComplexity int, about *model.EntityKey) int
+		CountRelations  func(childComplexity int, types []kg.RelationType, of *model.EntityKey, during *kg.Period, certainty *kg.Certainty, by []kg.GroupBy, first *int) int
+		Entities        func(childComplexity int, kinds []kg.EntityKind, first *int, after *string, last *int, before *string) int
+		Entity          func(childComplexity int, by model.EntityKey) int
+		History         func(childComplexity int, of kg.ID, first *int, after *string) int
+		LargestDeals    func(childComplexity int, currency string, types []kg.RelationType, of *model.EntityKey, during *kg.Period, certainty *kg.Certainty, first *int) int
+		MergeCandidates func(childComplexity int, minScore *float64, after *string) int
+		Metrics         func(childComplexity int) int
+		Neighborhood    func(childComplexity int, of model.EntityKey, depth *int, types []kg.RelationType, asOf *kg.PartialDate, limit *int) int
+		Node            func(childComplexity int, id kg.ID) int
+		Nodes           func(childComplexity int, ids []kg.ID) int
+		Ownership       func(childComplexity int, owner model.EntityKey, owned model.EntityKey, threshold *float64, asOf *kg.PartialDate) int
+		Paths           func(childComplexity int, from model.EntityKey, to model.EntityKey, maxLength *int, first *int, types []kg.RelationType, asOf *kg.PartialDate) int
+		Person          func(childComplexity int, name string) int
+		Product         func(childComplexity int, name string) int
+		Rank            func(childComplexity int, by kg.Measure, types []kg.RelationType, kinds []kg.EntityKind, asOf *kg.PartialDate, first *int) int
+		Relations       func(childComplexity int, types []kg.RelationType, during *kg.Period, certainty *kg.Certainty, minStake *float64, first *int, after *string, last *int, before *string) int
+		Revision        func(childComplexity int) int
+		Search          func(childComplexity int, text string, kinds []kg.EntityKind, first *int, after *string) int
+		Sources         func(childComplexity int) int
+		Timeline        func(childComplexity int, of model.EntityKey, during *kg.Period, certainty *kg.Certainty, kinds []kg.EventKind, first *int, after *string) int
+		Traverse        func(childComplexity int, from []*model.EntityKey, steps []*model.Step, asOf *kg.PartialDate, first *int, after *string) int
 	}
 
 	Ranked struct {
@@ -663,11 +731,14 @@ type ComplexityRoot struct {
 
 	Segment struct {
 		Absences     func(childComplexity int, asOf *kg.PartialDate) int
+		Candidates   func(childComplexity int, first *int) int
 		Citations    func(childComplexity int) int
 		Conflicts    func(childComplexity int) int
 		ID           func(childComplexity int) int
 		Identifiers  func(childComplexity int) int
+		Judgements   func(childComplexity int) int
 		Kind         func(childComplexity int) int
+		MergedIds    func(childComplexity int) int
 		Name         func(childComplexity int, lang *string) int
 		Names        func(childComplexity int) int
 		Observations func(childComplexity int, metric *string, during *kg.Period, certainty *kg.Certainty, first *int, after *string, last *int, before *string) int
@@ -705,6 +776,12 @@ type ComplexityRoot struct {
 		Title     func(childComplexity int) int
 		URL       func(childComplexity int) int
 		Updated   func(childComplexity int) int
+	}
+
+	SplitEntityPayload struct {
+		Claims func(childComplexity int) int
+		Entity func(childComplexity int) int
+		Write  func(childComplexity int) int
 	}
 
 	Subgraph struct {
@@ -748,11 +825,14 @@ type ComplexityRoot struct {
 
 	Work struct {
 		Absences     func(childComplexity int, asOf *kg.PartialDate) int
+		Candidates   func(childComplexity int, first *int) int
 		Citations    func(childComplexity int) int
 		Conflicts    func(childComplexity int) int
 		ID           func(childComplexity int) int
 		Identifiers  func(childComplexity int) int
+		Judgements   func(childComplexity int) int
 		Kind         func(childComplexity int) int
+		MergedIds    func(childComplexity int) int
 		Name         func(childComplexity int, lang *string) int
 		Names        func(childComplexity int) int
 		Observations func(childComplexity int, metric *string, during *kg.Period, certainty *kg.Certainty, first *int, after *string, last *int, before *string) int
@@ -1035,6 +1115,69 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Attribute.Value(childComplexity), true
 
+	case "Candidate.node":
+		if e.ComplexityRoot.Candidate.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Candidate.Node(childComplexity), true
+	case "Candidate.reasons":
+		if e.ComplexityRoot.Candidate.Reasons == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Candidate.Reasons(childComplexity), true
+	case "Candidate.score":
+		if e.ComplexityRoot.Candidate.Score == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Candidate.Score(childComplexity), true
+
+	case "CandidatePair.node":
+		if e.ComplexityRoot.CandidatePair.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CandidatePair.Node(childComplexity), true
+	case "CandidatePair.of":
+		if e.ComplexityRoot.CandidatePair.Of == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CandidatePair.Of(childComplexity), true
+	case "CandidatePair.reasons":
+		if e.ComplexityRoot.CandidatePair.Reasons == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CandidatePair.Reasons(childComplexity), true
+	case "CandidatePair.score":
+		if e.ComplexityRoot.CandidatePair.Score == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CandidatePair.Score(childComplexity), true
+
+	case "CandidateReason.feature":
+		if e.ComplexityRoot.CandidateReason.Feature == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CandidateReason.Feature(childComplexity), true
+	case "CandidateReason.value":
+		if e.ComplexityRoot.CandidateReason.Value == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CandidateReason.Value(childComplexity), true
+	case "CandidateReason.weight":
+		if e.ComplexityRoot.CandidateReason.Weight == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CandidateReason.Weight(childComplexity), true
+
 	case "Change.citations":
 		if e.ComplexityRoot.Change.Citations == nil {
 			break
@@ -1229,6 +1372,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Company.Acquisitions(childComplexity, args["during"].(*kg.Period), args["certainty"].(*kg.Certainty), args["transitive"].(*bool), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
+	case "Company.candidates":
+		if e.ComplexityRoot.Company.Candidates == nil {
+			break
+		}
+
+		args, err := field_Company_candidates_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Company.Candidates(childComplexity, args["first"].(*int)), true
 	case "Company.citations":
 		if e.ComplexityRoot.Company.Citations == nil {
 			break
@@ -1281,12 +1435,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Company.Investments(childComplexity, args["during"].(*kg.Period), args["certainty"].(*kg.Certainty), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
+	case "Company.judgements":
+		if e.ComplexityRoot.Company.Judgements == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Company.Judgements(childComplexity), true
 	case "Company.kind":
 		if e.ComplexityRoot.Company.Kind == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Company.Kind(childComplexity), true
+	case "Company.mergedIds":
+		if e.ComplexityRoot.Company.MergedIds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Company.MergedIds(childComplexity), true
 	case "Company.name":
 		if e.ComplexityRoot.Company.Name == nil {
 			break
@@ -1439,6 +1605,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Concept.Absences(childComplexity, args["asOf"].(*kg.PartialDate)), true
+	case "Concept.candidates":
+		if e.ComplexityRoot.Concept.Candidates == nil {
+			break
+		}
+
+		args, err := field_Concept_candidates_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Concept.Candidates(childComplexity, args["first"].(*int)), true
 	case "Concept.citations":
 		if e.ComplexityRoot.Concept.Citations == nil {
 			break
@@ -1463,12 +1640,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Concept.Identifiers(childComplexity), true
+	case "Concept.judgements":
+		if e.ComplexityRoot.Concept.Judgements == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Concept.Judgements(childComplexity), true
 	case "Concept.kind":
 		if e.ComplexityRoot.Concept.Kind == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Concept.Kind(childComplexity), true
+	case "Concept.mergedIds":
+		if e.ComplexityRoot.Concept.MergedIds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Concept.MergedIds(childComplexity), true
 	case "Concept.name":
 		if e.ComplexityRoot.Concept.Name == nil {
 			break
@@ -1612,6 +1801,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Event.Absences(childComplexity, args["asOf"].(*kg.PartialDate)), true
+	case "Event.candidates":
+		if e.ComplexityRoot.Event.Candidates == nil {
+			break
+		}
+
+		args, err := field_Event_candidates_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Event.Candidates(childComplexity, args["first"].(*int)), true
 	case "Event.citations":
 		if e.ComplexityRoot.Event.Citations == nil {
 			break
@@ -1636,12 +1836,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Event.Identifiers(childComplexity), true
+	case "Event.judgements":
+		if e.ComplexityRoot.Event.Judgements == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Event.Judgements(childComplexity), true
 	case "Event.kind":
 		if e.ComplexityRoot.Event.Kind == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Event.Kind(childComplexity), true
+	case "Event.mergedIds":
+		if e.ComplexityRoot.Event.MergedIds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Event.MergedIds(childComplexity), true
 	case "Event.name":
 		if e.ComplexityRoot.Event.Name == nil {
 			break
@@ -1916,6 +2128,37 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.InvestmentEdge.Relation(childComplexity), true
 
+	case "Judgement.claim":
+		if e.ComplexityRoot.Judgement.Claim == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Judgement.Claim(childComplexity), true
+	case "Judgement.entity":
+		if e.ComplexityRoot.Judgement.Entity == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Judgement.Entity(childComplexity), true
+	case "Judgement.other":
+		if e.ComplexityRoot.Judgement.Other == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Judgement.Other(childComplexity), true
+	case "Judgement.reason":
+		if e.ComplexityRoot.Judgement.Reason == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Judgement.Reason(childComplexity), true
+	case "Judgement.same":
+		if e.ComplexityRoot.Judgement.Same == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Judgement.Same(childComplexity), true
+
 	case "Link.attributes":
 		if e.ComplexityRoot.Link.Attributes == nil {
 			break
@@ -1982,6 +2225,38 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Link.Type(childComplexity), true
+
+	case "MergeCandidates.next":
+		if e.ComplexityRoot.MergeCandidates.Next == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MergeCandidates.Next(childComplexity), true
+	case "MergeCandidates.pairs":
+		if e.ComplexityRoot.MergeCandidates.Pairs == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MergeCandidates.Pairs(childComplexity), true
+
+	case "MergeEntitiesPayload.claim":
+		if e.ComplexityRoot.MergeEntitiesPayload.Claim == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MergeEntitiesPayload.Claim(childComplexity), true
+	case "MergeEntitiesPayload.entity":
+		if e.ComplexityRoot.MergeEntitiesPayload.Entity == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MergeEntitiesPayload.Entity(childComplexity), true
+	case "MergeEntitiesPayload.write":
+		if e.ComplexityRoot.MergeEntitiesPayload.Write == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MergeEntitiesPayload.Write(childComplexity), true
 
 	case "Metric.addsOverParts":
 		if e.ComplexityRoot.Metric.AddsOverParts == nil {
@@ -2052,6 +2327,28 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.MoneySum.Currency(childComplexity), true
 
+	case "Mutation.mergeEntities":
+		if e.ComplexityRoot.Mutation.MergeEntities == nil {
+			break
+		}
+
+		args, err := field_Mutation_mergeEntities_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.MergeEntities(childComplexity, args["input"].(MergeEntitiesInput)), true
+	case "Mutation.neverMerge":
+		if e.ComplexityRoot.Mutation.NeverMerge == nil {
+			break
+		}
+
+		args, err := field_Mutation_neverMerge_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.NeverMerge(childComplexity, args["input"].(NeverMergeInput)), true
 	case "Mutation.putEntity":
 		if e.ComplexityRoot.Mutation.PutEntity == nil {
 			break
@@ -2118,6 +2415,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Mutation.Retract(childComplexity, args["input"].(RetractInput)), true
+	case "Mutation.splitEntity":
+		if e.ComplexityRoot.Mutation.SplitEntity == nil {
+			break
+		}
+
+		args, err := field_Mutation_splitEntity_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Mutation.SplitEntity(childComplexity, args["input"].(SplitEntityInput)), true
 	case "Mutation.write":
 		if e.ComplexityRoot.Mutation.Write == nil {
 			break
@@ -2154,6 +2462,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Name.Text(childComplexity), true
+
+	case "NeverMergePayload.claim":
+		if e.ComplexityRoot.NeverMergePayload.Claim == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NeverMergePayload.Claim(childComplexity), true
+	case "NeverMergePayload.write":
+		if e.ComplexityRoot.NeverMergePayload.Write == nil {
+			break
+		}
+
+		return e.ComplexityRoot.NeverMergePayload.Write(childComplexity), true
 
 	case "Observation.citations":
 		if e.ComplexityRoot.Observation.Citations == nil {
@@ -2289,6 +2610,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Organization.Absences(childComplexity, args["asOf"].(*kg.PartialDate)), true
+	case "Organization.candidates":
+		if e.ComplexityRoot.Organization.Candidates == nil {
+			break
+		}
+
+		args, err := field_Organization_candidates_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Organization.Candidates(childComplexity, args["first"].(*int)), true
 	case "Organization.citations":
 		if e.ComplexityRoot.Organization.Citations == nil {
 			break
@@ -2313,12 +2645,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Organization.Identifiers(childComplexity), true
+	case "Organization.judgements":
+		if e.ComplexityRoot.Organization.Judgements == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Organization.Judgements(childComplexity), true
 	case "Organization.kind":
 		if e.ComplexityRoot.Organization.Kind == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Organization.Kind(childComplexity), true
+	case "Organization.mergedIds":
+		if e.ComplexityRoot.Organization.MergedIds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Organization.MergedIds(childComplexity), true
 	case "Organization.name":
 		if e.ComplexityRoot.Organization.Name == nil {
 			break
@@ -2733,6 +3077,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Person.Absences(childComplexity, args["asOf"].(*kg.PartialDate)), true
+	case "Person.candidates":
+		if e.ComplexityRoot.Person.Candidates == nil {
+			break
+		}
+
+		args, err := field_Person_candidates_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Person.Candidates(childComplexity, args["first"].(*int)), true
 	case "Person.citations":
 		if e.ComplexityRoot.Person.Citations == nil {
 			break
@@ -2757,12 +3112,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Person.Identifiers(childComplexity), true
+	case "Person.judgements":
+		if e.ComplexityRoot.Person.Judgements == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Person.Judgements(childComplexity), true
 	case "Person.kind":
 		if e.ComplexityRoot.Person.Kind == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Person.Kind(childComplexity), true
+	case "Person.mergedIds":
+		if e.ComplexityRoot.Person.MergedIds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Person.MergedIds(childComplexity), true
 	case "Person.name":
 		if e.ComplexityRoot.Person.Name == nil {
 			break
@@ -2836,6 +3203,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Place.Absences(childComplexity, args["asOf"].(*kg.PartialDate)), true
+	case "Place.candidates":
+		if e.ComplexityRoot.Place.Candidates == nil {
+			break
+		}
+
+		args, err := field_Place_candidates_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Place.Candidates(childComplexity, args["first"].(*int)), true
 	case "Place.citations":
 		if e.ComplexityRoot.Place.Citations == nil {
 			break
@@ -2860,12 +3238,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Place.Identifiers(childComplexity), true
+	case "Place.judgements":
+		if e.ComplexityRoot.Place.Judgements == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Place.Judgements(childComplexity), true
 	case "Place.kind":
 		if e.ComplexityRoot.Place.Kind == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Place.Kind(childComplexity), true
+	case "Place.mergedIds":
+		if e.ComplexityRoot.Place.MergedIds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Place.MergedIds(childComplexity), true
 	case "Place.name":
 		if e.ComplexityRoot.Place.Name == nil {
 			break
@@ -2966,6 +3356,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Product.Absences(childComplexity, args["asOf"].(*kg.PartialDate)), true
+	case "Product.candidates":
+		if e.ComplexityRoot.Product.Candidates == nil {
+			break
+		}
+
+		args, err := field_Product_candidates_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Product.Candidates(childComplexity, args["first"].(*int)), true
 	case "Product.citations":
 		if e.ComplexityRoot.Product.Citations == nil {
 			break
@@ -2990,12 +3391,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Product.Identifiers(childComplexity), true
+	case "Product.judgements":
+		if e.ComplexityRoot.Product.Judgements == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Product.Judgements(childComplexity), true
 	case "Product.kind":
 		if e.ComplexityRoot.Product.Kind == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Product.Kind(childComplexity), true
+	case "Product.mergedIds":
+		if e.ComplexityRoot.Product.MergedIds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Product.MergedIds(childComplexity), true
 	case "Product.name":
 		if e.ComplexityRoot.Product.Name == nil {
 			break
@@ -3250,6 +3663,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.LargestDeals(childComplexity, args["currency"].(string), args["types"].([]kg.RelationType), args["of"].(*model.EntityKey), args["during"].(*kg.Period), args["certainty"].(*kg.Certainty), args["first"].(*int)), true
+	case "Query.mergeCandidates":
+		if e.ComplexityRoot.Query.MergeCandidates == nil {
+			break
+		}
+
+		args, err := field_Query_mergeCandidates_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.MergeCandidates(childComplexity, args["minScore"].(*float64), args["after"].(*string)), true
 	case "Query.metrics":
 		if e.ComplexityRoot.Query.Metrics == nil {
 			break
@@ -3723,6 +4147,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Segment.Absences(childComplexity, args["asOf"].(*kg.PartialDate)), true
+	case "Segment.candidates":
+		if e.ComplexityRoot.Segment.Candidates == nil {
+			break
+		}
+
+		args, err := field_Segment_candidates_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Segment.Candidates(childComplexity, args["first"].(*int)), true
 	case "Segment.citations":
 		if e.ComplexityRoot.Segment.Citations == nil {
 			break
@@ -3747,12 +4182,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Segment.Identifiers(childComplexity), true
+	case "Segment.judgements":
+		if e.ComplexityRoot.Segment.Judgements == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Segment.Judgements(childComplexity), true
 	case "Segment.kind":
 		if e.ComplexityRoot.Segment.Kind == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Segment.Kind(childComplexity), true
+	case "Segment.mergedIds":
+		if e.ComplexityRoot.Segment.MergedIds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Segment.MergedIds(childComplexity), true
 	case "Segment.name":
 		if e.ComplexityRoot.Segment.Name == nil {
 			break
@@ -3945,6 +4392,25 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Source.Updated(childComplexity), true
 
+	case "SplitEntityPayload.claims":
+		if e.ComplexityRoot.SplitEntityPayload.Claims == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SplitEntityPayload.Claims(childComplexity), true
+	case "SplitEntityPayload.entity":
+		if e.ComplexityRoot.SplitEntityPayload.Entity == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SplitEntityPayload.Entity(childComplexity), true
+	case "SplitEntityPayload.write":
+		if e.ComplexityRoot.SplitEntityPayload.Write == nil {
+			break
+		}
+
+		return e.ComplexityRoot.SplitEntityPayload.Write(childComplexity), true
+
 	case "Subgraph.nodes":
 		if e.ComplexityRoot.Subgraph.Nodes == nil {
 			break
@@ -4093,6 +4559,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Work.Absences(childComplexity, args["asOf"].(*kg.PartialDate)), true
+	case "Work.candidates":
+		if e.ComplexityRoot.Work.Candidates == nil {
+			break
+		}
+
+		args, err := field_Work_candidates_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Work.Candidates(childComplexity, args["first"].(*int)), true
 	case "Work.citations":
 		if e.ComplexityRoot.Work.Citations == nil {
 			break
@@ -4117,12 +4594,24 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Work.Identifiers(childComplexity), true
+	case "Work.judgements":
+		if e.ComplexityRoot.Work.Judgements == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Work.Judgements(childComplexity), true
 	case "Work.kind":
 		if e.ComplexityRoot.Work.Kind == nil {
 			break
 		}
 
 		return e.ComplexityRoot.Work.Kind(childComplexity), true
+	case "Work.mergedIds":
+		if e.ComplexityRoot.Work.MergedIds == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Work.MergedIds(childComplexity), true
 	case "Work.name":
 		if e.ComplexityRoot.Work.Name == nil {
 			break
@@ -4268,9 +4757,11 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		unmarshalInputEntityInput,
 		unmarshalInputEntityKey,
 		unmarshalInputIdentifierInput,
+		unmarshalInputMergeEntitiesInput,
 		unmarshalInputMetricInput,
 		unmarshalInputMoneyInput,
 		unmarshalInputNameInput,
+		unmarshalInputNeverMergeInput,
 		unmarshalInputObservationInput,
 		unmarshalInputPutEntityInput,
 		unmarshalInputPutMetricInput,
@@ -4282,6 +4773,7 @@ func (e *executableSchema) Exec(ctx context.Context) graphql.ResponseHandler {
 		unmarshalInputRetractionInput,
 		unmarshalInputShareInput,
 		unmarshalInputSourceInput,
+		unmarshalInputSplitEntityInput,
 		unmarshalInputStep,
 		unmarshalInputWriteInput,
 	)
@@ -4502,6 +4994,14 @@ interface Entity implements Node {
   names: [Name!]!
   "Names given by registers, by scheme."
   identifiers: [Identifier!]!
+  "Its other ids: those of entities that were judged to be the same. Each of them leads here."
+  mergedIds: [ID!]!
+  "What has been judged of who it is, under any of its ids, newest first; what was taken back is among it."
+  judgements: [Judgement!]!
+  "Entities of its kind that may be the same, best first; none that was judged not to be."
+  candidates(
+    "0 to 50." first: Int = 10
+  ): [Candidate!]!
   "Relations in which it stands, ordered by start: the earliest day the start can mean, then the latest, unknown starts last, equals by id."
   relations(
     "Only these types; all where the list is missing or empty." types: [RelationType!],
@@ -4620,6 +5120,14 @@ type Company implements Entity & Node {
   names: [Name!]!
   "Names given by registers, by scheme."
   identifiers: [Identifier!]!
+  "Its other ids: those of entities that were judged to be the same. Each of them leads here."
+  mergedIds: [ID!]!
+  "What has been judged of who it is, under any of its ids, newest first; what was taken back is among it."
+  judgements: [Judgement!]!
+  "Entities of its kind that may be the same, best first; none that was judged not to be."
+  candidates(
+    "0 to 50." first: Int = 10
+  ): [Candidate!]!
   "Relations in which it stands, ordered by start: the earliest day the start can mean, then the latest, unknown starts last, equals by id."
   relations(
     "Only these types; all where the list is missing or empty." types: [RelationType!],
@@ -4738,6 +5246,14 @@ type Organization implements Entity & Node {
   names: [Name!]!
   "Names given by registers, by scheme."
   identifiers: [Identifier!]!
+  "Its other ids: those of entities that were judged to be the same. Each of them leads here."
+  mergedIds: [ID!]!
+  "What has been judged of who it is, under any of its ids, newest first; what was taken back is among it."
+  judgements: [Judgement!]!
+  "Entities of its kind that may be the same, best first; none that was judged not to be."
+  candidates(
+    "0 to 50." first: Int = 10
+  ): [Candidate!]!
   "Relations in which it stands, ordered by start: the earliest day the start can mean, then the latest, unknown starts last, equals by id."
   relations(
     "Only these types; all where the list is missing or empty." types: [RelationType!],
@@ -4789,6 +5305,14 @@ type Person implements Entity & Node {
   names: [Name!]!
   "Names given by registers, by scheme."
   identifiers: [Identifier!]!
+  "Its other ids: those of entities that were judged to be the same. Each of them leads here."
+  mergedIds: [ID!]!
+  "What has been judged of who it is, under any of its ids, newest first; what was taken back is among it."
+  judgements: [Judgement!]!
+  "Entities of its kind that may be the same, best first; none that was judged not to be."
+  candidates(
+    "0 to 50." first: Int = 10
+  ): [Candidate!]!
   "Relations in which it stands, ordered by start: the earliest day the start can mean, then the latest, unknown starts last, equals by id."
   relations(
     "Only these types; all where the list is missing or empty." types: [RelationType!],
@@ -4846,6 +5370,14 @@ type Product implements Entity & Node {
   names: [Name!]!
   "Names given by registers, by scheme."
   identifiers: [Identifier!]!
+  "Its other ids: those of entities that were judged to be the same. Each of them leads here."
+  mergedIds: [ID!]!
+  "What has been judged of who it is, under any of its ids, newest first; what was taken back is among it."
+  judgements: [Judgement!]!
+  "Entities of its kind that may be the same, best first; none that was judged not to be."
+  candidates(
+    "0 to 50." first: Int = 10
+  ): [Candidate!]!
   "Relations in which it stands, ordered by start: the earliest day the start can mean, then the latest, unknown starts last, equals by id."
   relations(
     "Only these types; all where the list is missing or empty." types: [RelationType!],
@@ -4902,6 +5434,14 @@ type Segment implements Entity & Node {
   names: [Name!]!
   "Names given by registers, by scheme."
   identifiers: [Identifier!]!
+  "Its other ids: those of entities that were judged to be the same. Each of them leads here."
+  mergedIds: [ID!]!
+  "What has been judged of who it is, under any of its ids, newest first; what was taken back is among it."
+  judgements: [Judgement!]!
+  "Entities of its kind that may be the same, best first; none that was judged not to be."
+  candidates(
+    "0 to 50." first: Int = 10
+  ): [Candidate!]!
   "Relations in which it stands, ordered by start: the earliest day the start can mean, then the latest, unknown starts last, equals by id."
   relations(
     "Only these types; all where the list is missing or empty." types: [RelationType!],
@@ -4953,6 +5493,14 @@ type Place implements Entity & Node {
   names: [Name!]!
   "Names given by registers, by scheme."
   identifiers: [Identifier!]!
+  "Its other ids: those of entities that were judged to be the same. Each of them leads here."
+  mergedIds: [ID!]!
+  "What has been judged of who it is, under any of its ids, newest first; what was taken back is among it."
+  judgements: [Judgement!]!
+  "Entities of its kind that may be the same, best first; none that was judged not to be."
+  candidates(
+    "0 to 50." first: Int = 10
+  ): [Candidate!]!
   "Relations in which it stands, ordered by start: the earliest day the start can mean, then the latest, unknown starts last, equals by id."
   relations(
     "Only these types; all where the list is missing or empty." types: [RelationType!],
@@ -5004,6 +5552,14 @@ type Event implements Entity & Node {
   names: [Name!]!
   "Names given by registers, by scheme."
   identifiers: [Identifier!]!
+  "Its other ids: those of entities that were judged to be the same. Each of them leads here."
+  mergedIds: [ID!]!
+  "What has been judged of who it is, under any of its ids, newest first; what was taken back is among it."
+  judgements: [Judgement!]!
+  "Entities of its kind that may be the same, best first; none that was judged not to be."
+  candidates(
+    "0 to 50." first: Int = 10
+  ): [Candidate!]!
   "Relations in which it stands, ordered by start: the earliest day the start can mean, then the latest, unknown starts last, equals by id."
   relations(
     "Only these types; all where the list is missing or empty." types: [RelationType!],
@@ -5055,6 +5611,14 @@ type Work implements Entity & Node {
   names: [Name!]!
   "Names given by registers, by scheme."
   identifiers: [Identifier!]!
+  "Its other ids: those of entities that were judged to be the same. Each of them leads here."
+  mergedIds: [ID!]!
+  "What has been judged of who it is, under any of its ids, newest first; what was taken back is among it."
+  judgements: [Judgement!]!
+  "Entities of its kind that may be the same, best first; none that was judged not to be."
+  candidates(
+    "0 to 50." first: Int = 10
+  ): [Candidate!]!
   "Relations in which it stands, ordered by start: the earliest day the start can mean, then the latest, unknown starts last, equals by id."
   relations(
     "Only these types; all where the list is missing or empty." types: [RelationType!],
@@ -5106,6 +5670,14 @@ type Concept implements Entity & Node {
   names: [Name!]!
   "Names given by registers, by scheme."
   identifiers: [Identifier!]!
+  "Its other ids: those of entities that were judged to be the same. Each of them leads here."
+  mergedIds: [ID!]!
+  "What has been judged of who it is, under any of its ids, newest first; what was taken back is among it."
+  judgements: [Judgement!]!
+  "Entities of its kind that may be the same, best first; none that was judged not to be."
+  candidates(
+    "0 to 50." first: Int = 10
+  ): [Candidate!]!
   "Relations in which it stands, ordered by start: the earliest day the start can mean, then the latest, unknown starts last, equals by id."
   relations(
     "Only these types; all where the list is missing or empty." types: [RelationType!],
@@ -6005,6 +6577,11 @@ type Query {
   history(of: ID!,
     "Size of the page, 0 to 1000; 50 where it is not given." first: Int,
     "Cursor behind which the page begins." after: String): HistoryConnection
+  "Pairs of entities that may be one, for people to judge. A page looks at the next 100 entities by name, however many pairs they give."
+  mergeCandidates(
+    "Only pairs of this score or more, from 0 to 1." minScore: Float = 0.5,
+    "What ` + "`" + `next` + "`" + ` of the page before says." after: String
+  ): MergeCandidates!
   "The revision from which this request reads: the number of the newest change. A write may rest on it (` + "`" + `ifUnchangedSince` + "`" + `)."
   revision: Int!
 }
@@ -6034,6 +6611,53 @@ type Claim implements Node {
   recordedBy: String
   "Null while the claim stands."
   retraction: Retraction
+}
+
+"An entity that may be the same as another."
+type Candidate {
+  node: Entity!
+  "From 0 to 1: the sum of the weights."
+  score: Float!
+  reasons: [CandidateReason!]!
+}
+
+"What speaks for a candidate, or against it."
+type CandidateReason {
+  "` + "`" + `name` + "`" + `, ` + "`" + `identifier` + "`" + `, ` + "`" + `founded` + "`" + ` or ` + "`" + `headquarters` + "`" + `."
+  feature: String!
+  "What the two have in common, or in what they differ."
+  value: String!
+  "Less than 0 where it speaks against."
+  weight: Float!
+}
+
+"Two entities that may be one."
+type CandidatePair {
+  of: Entity!
+  node: Entity!
+  "From 0 to 1: the sum of the weights."
+  score: Float!
+  reasons: [CandidateReason!]!
+}
+
+"A page of pairs that may be one."
+type MergeCandidates {
+  "Each pair once; there may be none on a page."
+  pairs: [CandidatePair!]!
+  "Where the next page begins (` + "`" + `after` + "`" + `); null behind the last."
+  next: String
+}
+
+"That two ids name one thing, or that they do not, said by a claim."
+type Judgement {
+  "True: ` + "`" + `entity` + "`" + ` is known as ` + "`" + `other` + "`" + `. False: they are not the same."
+  same: Boolean!
+  entity: ID!
+  other: ID!
+  "Why."
+  reason: String
+  "Who judged so and when; whether it stands, and if not, why not."
+  claim: Claim!
 }
 
 "When, why and by whom a claim was taken back."
@@ -6110,6 +6734,12 @@ type Mutation {
   putMetric(input: PutMetricInput!): PutMetricPayload!
   "Takes claims back, with a reason. They stay in the history, and ` + "`" + `@at(knownAt:)` + "`" + ` of an earlier moment still knows them."
   retract(input: RetractInput!): RetractPayload!
+  "Judges that two ids name one thing: from then on what is said of ` + "`" + `from` + "`" + ` is said of ` + "`" + `into` + "`" + `, and ` + "`" + `from` + "`" + ` leads there. CONFLICT where ` + "`" + `from` + "`" + ` is the same as another already, or where they were judged not to be the same. Nothing is lost: ` + "`" + `splitEntity` + "`" + ` undoes it."
+  mergeEntities(input: MergeEntitiesInput!): MergeEntitiesPayload!
+  "Takes back that an id names the same as another. Everything is as if it had never been said."
+  splitEntity(input: SplitEntityInput!): SplitEntityPayload!
+  "Judges that two entities are not the same, however alike they look: they are not candidates any more, and cannot be merged. CONFLICT where they are one already."
+  neverMerge(input: NeverMergeInput!): NeverMergePayload!
   "Does many things as one: all of it or nothing. Things may refer to each other; a correction is a retraction and a new claim in one write."
   write(input: WriteInput!): WritePayload!
 }
@@ -6330,6 +6960,48 @@ input PutMetricInput {
   metric: MetricInput!
 }
 
+"What ` + "`" + `mergeEntities` + "`" + ` takes."
+input MergeEntitiesInput {
+  "Chosen by you, at most 200 bytes: a second write under the same key is not done, and answers like the first if it says the same; if not, it is refused."
+  key: String!
+  "The revision that you have read. If either entity or what was judged of them has changed since, nothing is written, and CONFLICT tells what changed."
+  ifUnchangedSince: Int
+  "The id that is to lead to the other."
+  from: ID!
+  "The id under which both are known from then on."
+  into: ID!
+  "Why they are one, at most 2000 bytes."
+  reason: String!
+  "Who says so, and where; the source ` + "`" + `judgements` + "`" + ` where it is left out."
+  citation: CitationInput
+}
+
+"What ` + "`" + `splitEntity` + "`" + ` takes."
+input SplitEntityInput {
+  "Chosen by you, at most 200 bytes: a second write under the same key is not done, and answers like the first if it says the same; if not, it is refused."
+  key: String!
+  "The revision that you have read. If the entity or what was judged of it has changed since, nothing is written, and CONFLICT tells what changed."
+  ifUnchangedSince: Int
+  "The id that is to stand for itself again: one of those that lead to another."
+  entity: ID!
+  "Why they are two, at most 2000 bytes."
+  reason: String!
+}
+
+"What ` + "`" + `neverMerge` + "`" + ` takes."
+input NeverMergeInput {
+  "Chosen by you, at most 200 bytes: a second write under the same key is not done, and answers like the first if it says the same; if not, it is refused."
+  key: String!
+  "The revision that you have read. If the two have been judged since, nothing is written, and CONFLICT tells what changed."
+  ifUnchangedSince: Int
+  a: ID!
+  b: ID!
+  "Why they are two, at most 2000 bytes."
+  reason: String!
+  "Who says so, and where; the source ` + "`" + `judgements` + "`" + ` where it is left out."
+  citation: CitationInput
+}
+
 "What ` + "`" + `retract` + "`" + ` takes."
 input RetractInput {
   "Chosen by you, at most 200 bytes: a second write under the same key is not done, and answers like the first if it says the same; if not, it is refused."
@@ -6408,6 +7080,31 @@ type PutMetricPayload {
 type RetractPayload {
   "The claims that the retractions mean, as they are now."
   claims: [Claim!]!
+  write: WriteReport!
+}
+
+"What ` + "`" + `mergeEntities` + "`" + ` answers."
+type MergeEntitiesPayload {
+  "Both, as one; null where it has been taken back since."
+  entity: Entity
+  "The judgement."
+  claim: Claim!
+  write: WriteReport!
+}
+
+"What ` + "`" + `splitEntity` + "`" + ` answers."
+type SplitEntityPayload {
+  "What stands for itself again; null where it has been taken back since."
+  entity: Entity
+  "The judgements that were taken back."
+  claims: [Claim!]!
+  write: WriteReport!
+}
+
+"What ` + "`" + `neverMerge` + "`" + ` answers."
+type NeverMergePayload {
+  "The judgement. Whoever finds it wrong takes it back with ` + "`" + `retract` + "`" + `."
+  claim: Claim!
   write: WriteReport!
 }
 
@@ -6610,6 +7307,44 @@ func childFields_Attribute(ctx context.Context, ec *executionContext, field grap
 	return nil, fmt.Errorf("no field named %q was found under type Attribute", field.Name)
 }
 
+func childFields_Candidate(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "node":
+		return fieldContext_Candidate_node(ctx, ec, field)
+	case "score":
+		return fieldContext_Candidate_score(ctx, ec, field)
+	case "reasons":
+		return fieldContext_Candidate_reasons(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Candidate", field.Name)
+}
+
+func childFields_CandidatePair(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "of":
+		return fieldContext_CandidatePair_of(ctx, ec, field)
+	case "node":
+		return fieldContext_CandidatePair_node(ctx, ec, field)
+	case "score":
+		return fieldContext_CandidatePair_score(ctx, ec, field)
+	case "reasons":
+		return fieldContext_CandidatePair_reasons(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CandidatePair", field.Name)
+}
+
+func childFields_CandidateReason(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "feature":
+		return fieldContext_CandidateReason_feature(ctx, ec, field)
+	case "value":
+		return fieldContext_CandidateReason_value(ctx, ec, field)
+	case "weight":
+		return fieldContext_CandidateReason_weight(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CandidateReason", field.Name)
+}
+
 func childFields_Change(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "kind":
@@ -6704,6 +7439,12 @@ func childFields_Company(ctx context.Context, ec *executionContext, field graphq
 		return fieldContext_Company_names(ctx, ec, field)
 	case "identifiers":
 		return fieldContext_Company_identifiers(ctx, ec, field)
+	case "mergedIds":
+		return fieldContext_Company_mergedIds(ctx, ec, field)
+	case "judgements":
+		return fieldContext_Company_judgements(ctx, ec, field)
+	case "candidates":
+		return fieldContext_Company_candidates(ctx, ec, field)
 	case "relations":
 		return fieldContext_Company_relations(ctx, ec, field)
 	case "observations":
@@ -6912,6 +7653,44 @@ func childFields_InvestmentEdge(ctx context.Context, ec *executionContext, field
 	return nil, fmt.Errorf("no field named %q was found under type InvestmentEdge", field.Name)
 }
 
+func childFields_Judgement(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "same":
+		return fieldContext_Judgement_same(ctx, ec, field)
+	case "entity":
+		return fieldContext_Judgement_entity(ctx, ec, field)
+	case "other":
+		return fieldContext_Judgement_other(ctx, ec, field)
+	case "reason":
+		return fieldContext_Judgement_reason(ctx, ec, field)
+	case "claim":
+		return fieldContext_Judgement_claim(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Judgement", field.Name)
+}
+
+func childFields_MergeCandidates(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "pairs":
+		return fieldContext_MergeCandidates_pairs(ctx, ec, field)
+	case "next":
+		return fieldContext_MergeCandidates_next(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MergeCandidates", field.Name)
+}
+
+func childFields_MergeEntitiesPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "entity":
+		return fieldContext_MergeEntitiesPayload_entity(ctx, ec, field)
+	case "claim":
+		return fieldContext_MergeEntitiesPayload_claim(ctx, ec, field)
+	case "write":
+		return fieldContext_MergeEntitiesPayload_write(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MergeEntitiesPayload", field.Name)
+}
+
 func childFields_Metric(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "name":
@@ -6964,6 +7743,16 @@ func childFields_Name(ctx context.Context, ec *executionContext, field graphql.C
 		return fieldContext_Name_citations(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Name", field.Name)
+}
+
+func childFields_NeverMergePayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "claim":
+		return fieldContext_NeverMergePayload_claim(ctx, ec, field)
+	case "write":
+		return fieldContext_NeverMergePayload_write(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type NeverMergePayload", field.Name)
 }
 
 func childFields_Observation(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7210,6 +7999,12 @@ func childFields_Person(ctx context.Context, ec *executionContext, field graphql
 		return fieldContext_Person_names(ctx, ec, field)
 	case "identifiers":
 		return fieldContext_Person_identifiers(ctx, ec, field)
+	case "mergedIds":
+		return fieldContext_Person_mergedIds(ctx, ec, field)
+	case "judgements":
+		return fieldContext_Person_judgements(ctx, ec, field)
+	case "candidates":
+		return fieldContext_Person_candidates(ctx, ec, field)
 	case "relations":
 		return fieldContext_Person_relations(ctx, ec, field)
 	case "observations":
@@ -7264,6 +8059,12 @@ func childFields_Product(ctx context.Context, ec *executionContext, field graphq
 		return fieldContext_Product_names(ctx, ec, field)
 	case "identifiers":
 		return fieldContext_Product_identifiers(ctx, ec, field)
+	case "mergedIds":
+		return fieldContext_Product_mergedIds(ctx, ec, field)
+	case "judgements":
+		return fieldContext_Product_judgements(ctx, ec, field)
+	case "candidates":
+		return fieldContext_Product_candidates(ctx, ec, field)
 	case "relations":
 		return fieldContext_Product_relations(ctx, ec, field)
 	case "observations":
@@ -7584,6 +8385,18 @@ func childFields_Source(ctx context.Context, ec *executionContext, field graphql
 		return fieldContext_Source_note(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Source", field.Name)
+}
+
+func childFields_SplitEntityPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "entity":
+		return fieldContext_SplitEntityPayload_entity(ctx, ec, field)
+	case "claims":
+		return fieldContext_SplitEntityPayload_claims(ctx, ec, field)
+	case "write":
+		return fieldContext_SplitEntityPayload_write(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type SplitEntityPayload", field.Name)
 }
 
 func childFields_Subgraph(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {

@@ -57,6 +57,15 @@ func (c Claim) Retraction() *Retraction {
 	return &Retraction{c.Retracted}
 }
 
+// Judgement says that two ids name one thing, or that they do not.
+type Judgement struct{ *kg.Judgement }
+
+// Reason returns why, or nil.
+func (j Judgement) Reason() *string { return optional(j.Note) }
+
+// Claim returns the claim that says so.
+func (j Judgement) Claim() *Claim { return &Claim{j.Stated} }
+
 // Retraction says how a claim was taken back.
 type Retraction struct{ *kg.Retraction }
 

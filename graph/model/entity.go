@@ -123,6 +123,34 @@ func (t Thing) Identifiers() []*Identifier {
 	return identifiers
 }
 
+// MergedIds returns its other ids.
+func (t Thing) MergedIds() []kg.ID {
+	if t.Merged == nil {
+		return []kg.ID{}
+	}
+	return t.Merged
+}
+
+// Judgements returns what has been judged of who it is.
+func (t Thing) Judgements(ctx context.Context) ([]*Judgement, error) {
+	judgements, err := t.Member.Judgements(ctx)
+	list := make([]*Judgement, len(judgements))
+	for i, j := range judgements {
+		list[i] = &Judgement{j}
+	}
+	return list, err
+}
+
+// Candidates returns entities that may be the same.
+func (t Thing) Candidates(ctx context.Context, first *int) ([]*Candidate, error) {
+	found, err := t.Member.Candidates(ctx, or(first, 10))
+	list := make([]*Candidate, len(found))
+	for i, c := range found {
+		list[i] = &Candidate{c}
+	}
+	return list, err
+}
+
 // Relations returns a page of the relations in which the entity stands.
 func (t Thing) Relations(
 	ctx context.Context, types []kg.RelationType, direction *kg.Direction, during *kg.Period, certainty *kg.Certainty,

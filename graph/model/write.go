@@ -117,8 +117,10 @@ type Draft struct {
 	Entities, Relations, Observations []int
 
 	places map[kg.WriteList][]string
-	wrong  []error
-	items  int
+	// names are what the arguments of a judgement are called, by how kg does.
+	names map[string]string
+	wrong []error
+	items int
 }
 
 // NewDraft returns an empty draft of the author's under a key, which rests on a
@@ -303,6 +305,40 @@ func (d *Draft) Retraction(path string, in *RetractionInput) {
 	d.Write.Retractions = append(d.Write.Retractions, kg.Retract{ID: in.ID, Reason: in.Reason})
 }
 
+// Merge adds that an id names the same as another.
+func (d *Draft) Merge(path string, from, into kg.ID, reason string, c *CitationInput) {
+	d.names = map[string]string{"entity": "from", "as": "into"}
+	d.judgement(path, c, reason, &kg.SameStatement{Entity: from, As: into})
+}
+
+// NeverMerge adds that two ids do not name the same.
+func (d *Draft) NeverMerge(path string, a, b kg.ID, reason string, c *CitationInput) {
+	d.names = map[string]string{"entity": "a", "other": "b"}
+	d.judgement(path, c, reason, &kg.DifferentStatement{Entity: a, Other: b})
+}
+
+// judgement adds a judgement. Unless its author cites another, the source is the
+// graph's own.
+func (d *Draft) judgement(path string, c *CitationInput, reason string, s kg.Statement) {
+	d.items++
+	if c == nil {
+		c = &CitationInput{Source: kg.JudgementSource}
+		d.places[kg.InSources] = append(d.places[kg.InSources], path)
+		d.Write.Sources = append(d.Write.Sources, kg.NewJudgementSource())
+	}
+	if strings.TrimSpace(reason) == "" {
+		d.fail(path+".reason", "a judgement needs a reason")
+	}
+	d.claim(path, c, &reason, s)
+}
+
+// Split adds that an id stands for itself again.
+func (d *Draft) Split(path string, entity kg.ID, reason string) {
+	d.items++
+	d.places[kg.InSplits] = append(d.places[kg.InSplits], path)
+	d.Write.Splits = append(d.Write.Splits, kg.Split{Entity: entity, Reason: reason})
+}
+
 // Each adds every input of a list.
 func Each[T any](path string, list []*T, add func(path string, in *T)) {
 	for i, in := range list {
@@ -342,9 +378,11 @@ func (d *Draft) Located(err error) []error {
 	for _, p := range rejection.Problems {
 		path := d.places[p.In][p.Index]
 		if e, ok := errors.AsType[*kg.InvalidError](p.Err); ok {
-			located = append(located, &kg.InvalidError{Argument: argumentAt(path, e.Argument), Reason: e.Reason})
+			located = append(located, &kg.InvalidError{Argument: argumentAt(path, d.called(e.Argument)), Reason: e.Reason})
 		} else if e, ok := errors.AsType[*kg.NotFoundError](p.Err); ok {
 			located = append(located, &kg.NotFoundError{Argument: joined(path, e.Argument), Reason: e.Reason})
+		} else if e, ok := errors.AsType[*kg.DisputedError](p.Err); ok {
+			located = append(located, &kg.DisputedError{Argument: argumentAt(path, d.called(e.Argument)), Reason: e.Reason})
 		} else {
 			located = append(located, p.Err)
 		}
@@ -353,6 +391,17 @@ func (d *Draft) Located(err error) []error {
 		located = append(located, &kg.InvalidError{Argument: "input", Reason: fmt.Sprintf("and %d more problems", rejection.More)})
 	}
 	return located
+}
+
+// called is the name that clients know an argument by.
+func (d *Draft) called(argument string) string {
+	if name := d.names[argument]; name != "" {
+		return name
+	}
+	if argument == "note" && d.names != nil {
+		return "reason"
+	}
+	return argument
 }
 
 // argumentAt joins the path of an input and the argument of which kg speaks. The

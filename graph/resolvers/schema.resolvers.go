@@ -190,6 +190,48 @@ func (r *mutationResolver) Retract(ctx context.Context, input generated.RetractI
 	return &generated.RetractPayload{Claims: claims, Write: *report}, nil
 }
 
+func (r *mutationResolver) MergeEntities(ctx context.Context, input generated.MergeEntitiesInput) (*generated.MergeEntitiesPayload, error) {
+	d := draft(ctx, input.Key, input.IfUnchangedSince)
+	d.Merge("input", input.From, input.Into, input.Reason, input.Citation)
+	report, _, err := r.apply(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	entities, err := entitiesWith(ctx, input.Into)
+	if err != nil {
+		return nil, err
+	}
+	return &generated.MergeEntitiesPayload{Entity: entities[0], Claim: *report.Claims[0], Write: *report}, nil
+}
+
+func (r *mutationResolver) SplitEntity(ctx context.Context, input generated.SplitEntityInput) (*generated.SplitEntityPayload, error) {
+	d := draft(ctx, input.Key, input.IfUnchangedSince)
+	d.Split("input", input.Entity, input.Reason)
+	report, applied, err := r.apply(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	claims, err := claimsWith(ctx, applied.Taken)
+	if err != nil {
+		return nil, err
+	}
+	entities, err := entitiesWith(ctx, input.Entity)
+	if err != nil {
+		return nil, err
+	}
+	return &generated.SplitEntityPayload{Entity: entities[0], Claims: claims, Write: *report}, nil
+}
+
+func (r *mutationResolver) NeverMerge(ctx context.Context, input generated.NeverMergeInput) (*generated.NeverMergePayload, error) {
+	d := draft(ctx, input.Key, input.IfUnchangedSince)
+	d.NeverMerge("input", input.A, input.B, input.Reason, input.Citation)
+	report, _, err := r.apply(ctx, d)
+	if err != nil {
+		return nil, err
+	}
+	return &generated.NeverMergePayload{Claim: *report.Claims[0], Write: *report}, nil
+}
+
 func (r *mutationResolver) Write(ctx context.Context, input generated.WriteInput) (*generated.WritePayload, error) {
 	units, err := units(ctx, input.Metrics)
 	if err != nil {
@@ -468,6 +510,14 @@ func (r *queryResolver) Metrics(ctx context.Context) ([]*kg.Metric, error) {
 func (r *queryResolver) History(ctx context.Context, of kg.ID, first *int, after *string) (*model.Connection[*model.HistoryEdge, *model.HistoryEntry], error) {
 	page, err := model.ViewFrom(ctx).History(ctx, of, model.Paging(first, after, nil, nil))
 	return model.HistoryOf(page), err
+}
+
+func (r *queryResolver) MergeCandidates(ctx context.Context, minScore *float64, after *string) (*model.MergeCandidates, error) {
+	pairs, next, err := model.ViewFrom(ctx).MergeCandidates(ctx, or(minScore, 0.5), or(after, ""))
+	if err != nil {
+		return nil, err
+	}
+	return model.MergeCandidatesOf(pairs, next), nil
 }
 
 func (r *queryResolver) Revision(ctx context.Context) (int, error) {

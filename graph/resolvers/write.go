@@ -79,6 +79,16 @@ func claimsWith(ctx context.Context, ids []kg.ID) ([]*model.Claim, error) {
 	return claims, err
 }
 
+// entitiesWith returns the entities that ids name, however these are known.
+func entitiesWith(ctx context.Context, ids ...kg.ID) ([]model.Entity, error) {
+	things, err := thingsWith(ctx, ids)
+	entities := make([]model.Entity, len(ids))
+	for i, t := range things {
+		entities[i], _ = model.NodeOf(t).(model.Entity)
+	}
+	return entities, err
+}
+
 // factsOf returns the facts that rest on claims of a report, given by index; nil
 // where a claim has been taken back and its fact is gone.
 func factsOf[T any](ctx context.Context, report *generated.WriteReport, indexes []int) ([]T, error) {

@@ -2,9 +2,12 @@ package kg
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
+	"maps"
 	"runtime"
+	"slices"
 	"sync"
 	"weak"
 )
@@ -12,8 +15,9 @@ import (
 // ChangeFilter says which changes a follower is told of. Its zero value passes
 // all of them.
 type ChangeFilter struct {
-	// Of keeps what is about one of these entities; see Touch.About. They need
-	// not exist yet, or any more.
+	// Of keeps what is about one of these entities, see Touch.About, or about
+	// what is the same: of those that are when the follower comes, and of those
+	// that are judged to be later. They need not exist yet, or any more.
 	Of []ID
 	// Kinds keeps what was done to records of these kinds.
 	Kinds []RecordKind
@@ -42,6 +46,45 @@ func (f ChangeFilter) sieve() sieve {
 		s.kinds = 0
 		for _, k := range f.Kinds {
 			s.kinds |= 1 << k
+		}
+	}
+	return s
+}
+
+// joins lists the ids of which a change tells that they name one thing, or have
+// named one until then, a list for each.
+func joins(c *Change) [][]ID {
+	var joined [][]ID
+	for i := range c.Touched {
+		if t := &c.Touched[i]; (t.Kind == RecordEntity || t.Kind == RecordRedirect) && len(t.About) > 1 {
+			joined = append(joined, t.About)
+		}
+	}
+	return joined
+}
+
+// widened returns the sieve that keeps as well what is about those that are the
+// same by now as one of whom it keeps everything.
+func (s sieve) widened(joined [][]ID) sieve {
+	if s.of == nil {
+		return s
+	}
+	own := false // whether of is a copy: others may read it
+	for again := true; again; {
+		again = false
+		for _, ids := range joined {
+			if !slices.ContainsFunc(ids, func(id ID) bool { return s.of[id] }) {
+				continue
+			}
+			for _, id := range ids {
+				if s.of[id] {
+					continue
+				}
+				if !own {
+					s.of, own = maps.Clone(s.of), true
+				}
+				s.of[id], again = true, true
+			}
 		}
 	}
 	return s
@@ -90,12 +133,13 @@ func (s sieve) left(c *Change) Change {
 // digest is what a change touches, for asking many sieves whether something is
 // left: what that takes depends on the sieve, not on the change.
 type digest struct {
-	kinds kindSet
-	about map[ID]kindSet
+	kinds  kindSet
+	about  map[ID]kindSet
+	joined [][]ID
 }
 
 func digestOf(c *Change) digest {
-	d := digest{about: make(map[ID]kindSet)}
+	d := digest{about: make(map[ID]kindSet), joined: joins(c)}
 	for i := range c.Touched {
 		t := &c.Touched[i]
 		d.kinds |= 1 << t.Kind
@@ -188,10 +232,11 @@ func (g *Graph) Follow(ctx context.Context, after *Revision, filter ChangeFilter
 		return nil, err
 	}
 	newest := snap.Revision()
-	if err := snap.Close(); err != nil {
+	joined, err := known(ctx, snap, filter.Of)
+	if err := errors.Join(err, snap.Close()); err != nil {
 		return nil, err
 	}
-	f := &Follower{feed: g.feed, sieve: filter.sieve(), wake: wake, at: -1, seen: newest}
+	f := &Follower{feed: g.feed, sieve: filter.sieve().widened(joined), wake: wake, at: -1, seen: newest}
 	if after != nil {
 		if *after > newest {
 			return nil, Invalidf("since", "revision %d has not been reached yet; the newest is %d", *after, newest)
@@ -253,31 +298,31 @@ func (f *Follower) Close() {
 // Take may be called again.
 func (f *Follower) Take(ctx context.Context) (c Change, ok bool, err error) {
 	for {
-		next, seen, caughtUp, err := f.next()
+		next, s, seen, caughtUp, err := f.next()
 		if err != nil {
 			return Change{}, false, err
 		}
 		if next != nil {
-			return f.sieve.left(next), true, nil
+			return s.left(next), true, nil
 		}
 		if caughtUp {
 			return Change{}, false, nil
 		}
-		found, reached, err := f.feed.read(ctx, seen, f.sieve)
+		found, s, reached, err := f.feed.read(ctx, seen, s)
 		if err != nil {
 			return Change{}, false, err
 		}
-		f.catchUp(found, seen, reached)
+		f.catchUp(found, s, seen, reached)
 	}
 }
 
 // next takes the first change that waits, or tells up to where nothing does and
-// whether the teller takes over from there.
-func (f *Follower) next() (c *Change, seen Revision, caughtUp bool, err error) {
+// whether the teller takes over from there; and what is kept of changes.
+func (f *Follower) next() (c *Change, s sieve, seen Revision, caughtUp bool, err error) {
 	f.feed.mu.Lock()
 	defer f.feed.mu.Unlock()
 	if f.closed {
-		return nil, 0, false, fmt.Errorf("follow changes: the follower has been closed: %w", ErrClosed)
+		return nil, sieve{}, 0, false, fmt.Errorf("follow changes: the follower has been closed: %w", ErrClosed)
 	}
 	if len(f.waiting) > 0 {
 		c = f.waiting[0]
@@ -286,16 +331,16 @@ func (f *Follower) next() (c *Change, seen Revision, caughtUp bool, err error) {
 			f.waiting = nil
 		}
 	}
-	return c, f.seen, f.at >= 0, nil
+	return c, f.sieve, f.seen, f.at >= 0, nil
 }
 
 // catchUp notes what was read of the log. Where that was nothing, the teller is
 // told to take over.
-func (f *Follower) catchUp(found []*Change, from, reached Revision) {
+func (f *Follower) catchUp(found []*Change, s sieve, from, reached Revision) {
 	d := f.feed
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	f.waiting, f.seen = found, reached
+	f.waiting, f.sieve, f.seen = found, s, reached
 	if f.closed {
 		f.waiting = nil
 		return
@@ -394,12 +439,15 @@ func (d *feed) deliver(c *Change) {
 	touched := digestOf(c)
 	for i := len(d.live) - 1; i >= 0; i-- { // backwards, since a follower may leave
 		f := d.live[i]
+		if c.Revision > f.seen {
+			f.sieve = f.sieve.widened(touched.joined)
+		}
 		switch {
 		case c.Revision <= f.seen:
 		case !touched.passes(f.sieve):
 			f.seen = c.Revision
 		case len(f.waiting) == maxWaiting:
-			d.leave(f)
+			d.leave(f) // and reads the change again
 		default:
 			f.seen = c.Revision
 			f.waiting = append(f.waiting, c)
@@ -423,12 +471,13 @@ func (d *feed) dismiss() {
 
 // read returns the changes after a revision of which something passes, oldest
 // first, and up to which revision it has looked: as far as the log goes, or a
-// piece of it.
-func (d *feed) read(ctx context.Context, after Revision, s sieve) (found []*Change, reached Revision, err error) {
+// piece of it. The sieve that it returns is for what comes after.
+func (d *feed) read(ctx context.Context, after Revision, s sieve) (found []*Change, next sieve, reached Revision, err error) {
 	reached = after
 	touches := 0
 	take := func(c *Change) (more bool) {
 		reached = c.Revision
+		s = s.widened(joins(c))
 		if s.any(c) {
 			found = append(found, c)
 			touches += len(c.Touched)
@@ -437,18 +486,43 @@ func (d *feed) read(ctx context.Context, after Revision, s sieve) (found []*Chan
 	}
 	for c := d.held(reached + 1); c != nil; c = d.held(reached + 1) {
 		if !take(c) {
-			return found, reached, nil
+			return found, s, reached, nil
 		}
 	}
 	for c, err := range d.store.Changes(ctx, reached) {
 		if err != nil {
-			return nil, after, err
+			return nil, s, after, err
 		}
 		if !take(d.share(&c)) {
 			break
 		}
 	}
-	return found, reached, nil
+	return found, s, reached, nil
+}
+
+// known returns all ids of the entities that some ids name, a list for each.
+func known(ctx context.Context, snap Snapshot, ids []ID) ([][]ID, error) {
+	var joined [][]ID
+	for range 2 { // from an id to the entity, and from there to its other ids
+		if len(ids) == 0 {
+			break
+		}
+		records, err := snap.Get(ctx, ids)
+		if err != nil {
+			return nil, err
+		}
+		var next []ID
+		for i, r := range records {
+			if to, ok := mergedInto(r); ok {
+				joined, next = append(joined, []ID{ids[i], to}), append(next, to)
+			}
+			if e, ok := r.(*Entity); ok && len(e.Merged) > 0 {
+				joined = append(joined, append([]ID{e.ID}, e.Merged...))
+			}
+		}
+		ids = next
+	}
+	return joined, nil
 }
 
 // held returns the change that made the revision if somebody holds it, else nil.

@@ -538,3 +538,60 @@ func plain(c *kg.Claim) {
 		strip(&c.Earlier[i])
 	}
 }
+
+// Who follows an entity hears of what is said of all its ids, also of those that
+// are judged to be its own only later.
+func TestFollowersOfOneIDHearOfAll(t *testing.T) {
+	g, _ := newGraph(t)
+	apply(t, g, twins())
+	apply(t, g, kg.Write{Claims: []*kg.Claim{sameAs("bolt-ltd", "bolt")}})
+	follow := func(id kg.ID, news chan struct{}) *kg.Follower {
+		f, err := g.Follow(t.Context(), nil, kg.ChangeFilter{Of: []kg.ID{id}, Kinds: []kg.RecordKind{kg.RecordClaim}}, func() { news <- struct{}{} })
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(f.Close)
+		if _, ok, err := f.Take(t.Context()); ok || err != nil {
+			t.Fatalf("a change before any: %t, %v", ok, err)
+		}
+		return f
+	}
+	name := func(id kg.ID, text string) kg.Revision {
+		return apply(t, g, kg.Write{Claims: []*kg.Claim{said("30", &kg.NameStatement{Entity: id, Text: text, Kind: kg.NameAlias})}}).Revision
+	}
+	toldMerged, toldLater := make(chan struct{}, 100), make(chan struct{}, 100)
+	merged, later := follow("bolt-ltd", toldMerged), follow("cog", toldLater)
+	first := name("bolt", "Bolt One")
+	second := apply(t, g, kg.Write{Claims: []*kg.Claim{sameAs("cog", "bolt")}}).Revision
+	third := name("bolt", "Bolt Two")
+	fourth := name("bolt-ltd", "Bolt Three")
+	name("acme", "Acme Two")
+	for what, test := range map[string]struct {
+		follower *kg.Follower
+		news     chan struct{}
+		want     []kg.Revision
+	}{
+		"a merged id":          {merged, toldMerged, []kg.Revision{first, second, third, fourth}},
+		"one merged meanwhile": {later, toldLater, []kg.Revision{second, third, fourth}},
+	} {
+		var got []kg.Revision
+		for len(got) < len(test.want) {
+			c, ok, err := test.follower.Take(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if ok {
+				got = append(got, c.Revision)
+				continue
+			}
+			select {
+			case <-test.news:
+			case <-time.After(10 * time.Second):
+				t.Fatalf("%s: nothing after %v", what, got)
+			}
+		}
+		if diff := cmp.Diff(test.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", what, diff)
+		}
+	}
+}

@@ -17,7 +17,7 @@ const maxSpells = 100
 // retract finds out which claims the write takes back, and that what they leave
 // can be. fresh are the claims that the write records.
 func (a *application) retract(ctx context.Context, fresh []*Claim, bad *Rejection) error {
-	if len(a.write.Retractions) == 0 {
+	if len(a.write.Retractions)+len(a.write.Splits) == 0 {
 		return nil
 	}
 	meant, err := a.meant(ctx, bad)
@@ -60,6 +60,13 @@ func (a *application) retract(ctx context.Context, fresh []*Claim, bad *Rejectio
 		}
 		bad.add(InRetractions, i, a.retractClaims(r, a.write.Retractions[i].Reason, claims, said))
 	}
+	for i, s := range a.write.Splits {
+		problem, err := a.split(ctx, s, said)
+		if err != nil {
+			return err
+		}
+		bad.add(InSplits, i, problem)
+	}
 	a.applied.Taken = slices.Sorted(maps.Keys(a.retracted))
 	return a.checkLeft(ctx, meant, families, fresh, bad)
 }
@@ -69,12 +76,8 @@ func (a *application) retract(ctx context.Context, fresh []*Claim, bad *Rejectio
 func (a *application) meant(ctx context.Context, bad *Rejection) ([]Record, error) {
 	meant := make([]Record, len(a.write.Retractions))
 	for i, r := range a.write.Retractions {
-		if reason := strings.TrimSpace(r.Reason); reason == "" || len(reason) > maxText {
-			bad.add(InRetractions, i, Invalidf("reason", "a retraction needs a reason of 1 to %d bytes", maxText))
-			continue
-		}
-		if err := checkTexts(r.Reason); err != nil {
-			bad.add(InRetractions, i, inArgument("reason", err))
+		if err := checkReason(r.Reason); err != nil {
+			bad.add(InRetractions, i, err)
 			continue
 		}
 		record := a.known[r.ID]
@@ -104,6 +107,51 @@ func (a *application) meant(ctx context.Context, bad *Rejection) ([]Record, erro
 		}
 	}
 	return meant, nil
+}
+
+func checkReason(reason string) error {
+	if text := strings.TrimSpace(reason); text == "" || len(text) > maxText {
+		return Invalidf("reason", "a retraction needs a reason of 1 to %d bytes", maxText)
+	}
+	return inArgument("reason", checkTexts(reason))
+}
+
+// split takes back that an entity is the same as another. It returns what is
+// wrong with that, and an error where the store fails.
+func (a *application) split(ctx context.Context, s Split, said map[ID]bool) (problem, err error) {
+	if err := checkReason(s.Reason); err != nil {
+		return err, nil
+	}
+	var standing []*Claim
+	key := sameFamily(s.Entity)
+	a.named[key] = true
+	ids := map[ID]bool{s.Entity: true}
+	for c, err := range a.snap.Claims(ctx, []string{key}) {
+		if err != nil {
+			return nil, err
+		}
+		if c.Live() && a.retracted[c.ID] == nil {
+			standing = append(standing, c)
+			ids[c.Statement.(*SameStatement).As] = true
+		}
+	}
+	if err := a.look(ctx, ids); err != nil {
+		return nil, err
+	}
+	switch merged := a.before.merged(s.Entity); {
+	case len(standing) > 0:
+		for _, c := range standing {
+			if err := a.retractClaims(c, s.Reason, standing, said); err != nil {
+				return err, nil
+			}
+		}
+		return nil, nil
+	case a.storedKind(s.Entity) == 0:
+		return &NotFoundError{Argument: "entity", Reason: fmt.Sprintf("there is no entity %q", clip(string(s.Entity)))}, nil
+	case len(merged) > 0:
+		return Invalidf("entity", "%s is not the same as another; others are the same as it (%s), so split one of those", s.Entity, strings.Join(texts(merged[:min(3, len(merged))]), ", ")), nil
+	}
+	return Invalidf("entity", "%s is not the same as another entity", s.Entity), nil
 }
 
 // retractedFamilies lists the families in which the claims of a record are. What

@@ -176,9 +176,9 @@ type Touch struct {
 
 // TouchedBy returns the entities of which either record speaks, in id order,
 // each once: what a change from the first to the second is about. Either may be
-// nil. An entity speaks of itself, a relation of its ends, an observation of its
-// subject, a claim of those it mentions, a conflict of the entity it is about;
-// sources, metrics, redirects and receipts of none.
+// nil. An entity speaks of itself under all of its ids, a relation of its ends, an observation of its
+// subject, a claim of those it mentions, a conflict of the entity it is about, a
+// redirect from one entity to another of both; all else of none.
 func TouchedBy(before, after Record) []ID {
 	about := append(entitiesOf(before), entitiesOf(after)...)
 	slices.Sort(about)
@@ -188,7 +188,7 @@ func TouchedBy(before, after Record) []ID {
 func entitiesOf(r Record) []ID {
 	switch r := r.(type) {
 	case *Entity:
-		return []ID{r.ID}
+		return append([]ID{r.ID}, r.Merged...)
 	case *Relation:
 		return []ID{r.From, r.To}
 	case *Observation:
@@ -197,6 +197,10 @@ func entitiesOf(r Record) []ID {
 		return r.Statement.mentions()
 	case *Conflict:
 		return []ID{r.About}
+	case *Redirect:
+		if to, ok := mergedInto(r); ok {
+			return []ID{r.From, to}
+		}
 	}
 	return nil
 }

@@ -24,6 +24,9 @@ type Write struct {
 	// claims of the same write, so that one write corrects a mistake.
 	Retractions []Retract
 
+	// Splits take back that entities are the same as others.
+	Splits []Split
+
 	// By is who writes, such as token:anna; at most MaxAuthor bytes.
 	By string
 	// Key, where it is set, is a name that the writer gave the write. A second
@@ -52,6 +55,15 @@ type Retract struct {
 	// all claims on which it rests. An entity can only go when nothing else
 	// speaks of it. To take back what has been taken back changes nothing.
 	ID ID
+	// Reason says why; it must not be empty.
+	Reason string
+}
+
+// Split takes back every claim that an entity is the same as another. What others
+// are the same as by way of it stays with it.
+type Split struct {
+	// Entity is the id that is to stand for itself again.
+	Entity ID
 	// Reason says why; it must not be empty.
 	Reason string
 }
@@ -95,6 +107,7 @@ const (
 	InConflicts WriteList = "conflicts"
 	// InRetractions names Write.Retractions.
 	InRetractions WriteList = "retractions"
+	InSplits      WriteList = "splits"
 )
 
 // Problem is one thing wrong with a write.
@@ -216,6 +229,9 @@ func (w *Write) digest() string {
 	}
 	for _, r := range w.Retractions {
 		part("retract", string(r.ID), r.Reason)
+	}
+	for _, s := range w.Splits {
+		part("split", string(s.Entity), s.Reason)
 	}
 	return hex.EncodeToString(h.Sum(nil))
 }

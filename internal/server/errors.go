@@ -131,6 +131,16 @@ func (p presenter) describe(ctx context.Context, err error, field *graphql.Field
 		extensions["changed"] = changed(conflict.Changed)
 		return codeConflict, conflict.Error()
 	}
+	if disputed, ok := errors.AsType[*kg.DisputedError](err); ok {
+		if argument = joinArgument(argument, disputed.Argument); argument == "" {
+			return codeConflict, disputed.Reason
+		}
+		extensions["argument"] = argument
+		return codeConflict, argument + ": " + disputed.Reason
+	}
+	if large, ok := errors.AsType[*kg.TooLargeError](err); ok {
+		return codeTooLarge, large.Reason
+	}
 	if costly, ok := errors.AsType[*kg.TooComplexError](err); ok {
 		return codeTooComplex, costly.Reason
 	}
