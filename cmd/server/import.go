@@ -368,7 +368,9 @@ func (a *administration) Import(ctx context.Context, q control.ImportRequest, to
 	if err != nil {
 		return ingest.Report{}, err
 	}
-	i := &ingest.Import{Format: format, Graph: a.graph.Stream(), By: q.By, Recorded: q.Recorded, DryRun: q.DryRun, Progress: told}
+	stream := a.graph.Stream()
+	defer stream.Close()
+	i := &ingest.Import{Format: format, Graph: stream, By: q.By, Recorded: q.Recorded, DryRun: q.DryRun, Progress: told}
 	for _, file := range q.Files {
 		files, err := unpack.Files(file.Path, file.Name)
 		if err != nil {
