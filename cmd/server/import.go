@@ -2,7 +2,6 @@ package main
 
 import (
 	"archive/zip"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -325,11 +324,17 @@ func (f *folder) spool(ctx context.Context, from io.Reader) (path string, err er
 	if err != nil {
 		return "", err
 	}
-	stop := context.AfterFunc(ctx, func() { _ = file.Close() }) // which ends the copying
-	defer stop()
-	_, err = io.Copy(file, from)
-	err = cmp.Or(ctx.Err(), errors.Join(err, file.Close()))
-	if err != nil {
+	copied := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(file, from)
+		copied <- err
+	}()
+	select {
+	case err = <-copied:
+	case <-ctx.Done(): // what is read may never end, and nobody waits for it
+		err = ctx.Err()
+	}
+	if err = errors.Join(err, file.Close()); err != nil {
 		return "", errors.Join(err, os.Remove(file.Name()))
 	}
 	return file.Name(), nil

@@ -94,7 +94,7 @@ func (s *Store) stage(ctx context.Context, b *kg.Batch) (kg.Revision, *group, er
 	defer r.close()
 	w := &writer{reader: r, counts: maps.Clone(s.counts)}
 	for i, record := range b.Put {
-		if err := w.put(record, b.Fresh != nil && b.Fresh[i]); err != nil {
+		if err := w.put(record, len(b.Fresh) > 0 && b.Fresh[i]); err != nil {
 			return 0, nil, err
 		}
 	}
