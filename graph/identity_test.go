@@ -85,3 +85,22 @@ func TestJudgementsAreRefused(t *testing.T) {
 		}
 	})
 }
+
+// Pairs that look alike are shown with what speaks for them, until they are judged.
+func TestCandidatesAreShown(t *testing.T) {
+	eachWritten(t, func(t *testing.T, w *world) {
+		w.data(t, `mutation($in: PutEntityInput!) { putEntity(input: $in) { write { revision } } }`, vars{"in": vars{
+			"key": "twin", "entity": vars{"id": "bolt-2", "kind": "COMPANY", "names": []any{vars{"text": "BOLT Ltd"}}, "citation": atLine1},
+		}})
+		const of = `{ entity(by: {id: "bolt"}) { candidates { node { id } score reasons { feature value weight } } }
+			mergeCandidates { pairs { of { id } node { id } score } next } }`
+		if got := fmt.Sprint(w.data(t, of, nil)); got != "map[entity:map[candidates:[map[node:map[id:bolt-2] reasons:[map[feature:name value:Bolt / BOLT Ltd weight:0.5]] score:0.5]]]"+
+			" mergeCandidates:map[next:<nil> pairs:[map[node:map[id:bolt-2] of:map[id:bolt] score:0.5]]]]" {
+			t.Errorf("candidates: %s", got)
+		}
+		w.data(t, neverMerge, vars{"in": vars{"key": "never", "a": "bolt", "b": "bolt-2", "reason": "two registers"}})
+		if got := fmt.Sprint(w.data(t, of, nil)); got != "map[entity:map[candidates:[]] mergeCandidates:map[next:<nil> pairs:[]]]" {
+			t.Errorf("judged: %s", got)
+		}
+	})
+}

@@ -1,11 +1,15 @@
 package graph_test
 
 import (
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"keiretsu/internal/ingest"
+	"keiretsu/internal/ingest/bods"
 	"keiretsu/internal/ingest/gleif"
 	"keiretsu/internal/ingest/ingesttest"
 )
@@ -78,4 +82,57 @@ func sorted(data any) any {
 		nodes[0], nodes[1] = nodes[1], nodes[0]
 	}
 	return data
+}
+
+// TestBODS asks for owners on one day by what was known on two.
+func TestBODS(t *testing.T) {
+	for _, e := range engines {
+		t.Run(e.name, func(t *testing.T) {
+			store, err := e.open(t.Context(), t.TempDir())
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if err := store.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+			w := newWorld(e.name, store, nil)
+			ingesttest.History(t, w.graph, bods.Format, ingesttest.Files(t, "../internal/ingest/bods/testdata/ferry.json")...)
+			ingesttest.Import(t, w.graph, bods.Format, ingesttest.Files(t, "../internal/ingest/bods/testdata/grid.json")...)
+			owners := func(asOf, known string) string {
+				data := w.data(t, `query($asOf: PartialDate!, $known: DateTime!) @at(asOf: $asOf, knownAt: $known) {
+  entity(by: {id: "bods:ferry"}) { ... on Company { owners { edges { node { name } relation { stake { exact } } } } } } }`, vars{"asOf": asOf, "known": known})
+				var list []string
+				for _, edge := range pick(data, "entity.owners.edges") {
+					list = append(list, fmt.Sprintf("%v %v", pick(edge, "node.name")[0], pick(edge, "relation.stake.exact")[0]))
+				}
+				slices.Sort(list)
+				return strings.Join(list, ", ")
+			}
+			for _, c := range []struct{ asOf, known, want string }{
+				{"2021-06-01", "2021-06-01T00:00:00Z", "Ada Quill 50, Ben Marsh 50"},
+				{"2021-06-01", "2021-12-31T00:00:00Z", "Ben Marsh 50, Cleo Quill 50"},
+				{"2022-02-01", "2025-01-01T00:00:00Z", "Ben Marsh 100"},
+			} {
+				if got := owners(c.asOf, c.known); got != c.want {
+					t.Errorf("as of %s, known at %s: got %s, want %s", c.asOf, c.known, got, c.want)
+				}
+			}
+			data := w.data(t, `{ ownership(owner: {id: "bods:ministry"}, owned: {id: "bods:grid"}) { effective { exact } }
+  entity(by: {id: "bods:grid"}) { relations(types: [OWNS], direction: IN) { nodes { indirect from { name } } } } }`, nil)
+			if got := pick(data, "ownership.effective.exact")[0]; got != 100.0 {
+				t.Errorf("the ministry has %v", got)
+			}
+			var indirect []string
+			for _, r := range pick(data, "entity.relations.nodes") {
+				if pick(r, "indirect")[0] == true {
+					indirect = append(indirect, fmt.Sprint(pick(r, "from.name")[0]))
+				}
+			}
+			if diff := cmp.Diff([]string{"Republic of Moor"}, indirect); diff != "" {
+				t.Errorf("declared of chains (-want +got):\n%s", diff)
+			}
+		})
+	}
 }

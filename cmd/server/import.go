@@ -24,6 +24,7 @@ import (
 	"keiretsu/internal/ingest/gleif"
 	"keiretsu/internal/ingest/jsonl"
 	"keiretsu/internal/ingest/unpack"
+	"keiretsu/internal/ingest/wikidata"
 	"keiretsu/internal/kg"
 	"keiretsu/internal/kg/badgerstore"
 )
@@ -36,6 +37,7 @@ var formats = []ingest.Format{
 	ftm.Format,
 	gleif.Format,
 	jsonl.Format,
+	wikidata.Format,
 }
 
 // formatNamed returns the format of that name.

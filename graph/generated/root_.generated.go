@@ -99,6 +99,25 @@ type ComplexityRoot struct {
 		Value func(childComplexity int) int
 	}
 
+	Candidate struct {
+		Node    func(childComplexity int) int
+		Reasons func(childComplexity int) int
+		Score   func(childComplexity int) int
+	}
+
+	CandidatePair struct {
+		Node    func(childComplexity int) int
+		Of      func(childComplexity int) int
+		Reasons func(childComplexity int) int
+		Score   func(childComplexity int) int
+	}
+
+	CandidateReason struct {
+		Feature func(childComplexity int) int
+		Value   func(childComplexity int) int
+		Weight  func(childComplexity int) int
+	}
+
 	Change struct {
 		Citations   func(childComplexity int) int
 		Kind        func(childComplexity int) int
@@ -144,6 +163,7 @@ type ComplexityRoot struct {
 		Absences       func(childComplexity int, asOf *kg.PartialDate) int
 		AcquiredBy     func(childComplexity int, during *kg.Period, certainty *kg.Certainty, first *int, after *string, last *int, before *string) int
 		Acquisitions   func(childComplexity int, during *kg.Period, certainty *kg.Certainty, transitive *bool, first *int, after *string, last *int, before *string) int
+		Candidates     func(childComplexity int, first *int) int
 		Citations      func(childComplexity int) int
 		Conflicts      func(childComplexity int) int
 		Customers      func(childComplexity int, first *int, after *string, last *int, before *string) int
@@ -175,6 +195,7 @@ type ComplexityRoot struct {
 
 	Concept struct {
 		Absences     func(childComplexity int, asOf *kg.PartialDate) int
+		Candidates   func(childComplexity int, first *int) int
 		Citations    func(childComplexity int) int
 		Conflicts    func(childComplexity int) int
 		ID           func(childComplexity int) int
@@ -213,6 +234,7 @@ type ComplexityRoot struct {
 
 	Event struct {
 		Absences     func(childComplexity int, asOf *kg.PartialDate) int
+		Candidates   func(childComplexity int, first *int) int
 		Citations    func(childComplexity int) int
 		Conflicts    func(childComplexity int) int
 		ID           func(childComplexity int) int
@@ -306,6 +328,11 @@ type ComplexityRoot struct {
 		Type       func(childComplexity int) int
 	}
 
+	MergeCandidates struct {
+		Next  func(childComplexity int) int
+		Pairs func(childComplexity int) int
+	}
+
 	MergeEntitiesPayload struct {
 		Claim  func(childComplexity int) int
 		Entity func(childComplexity int) int
@@ -388,6 +415,7 @@ type ComplexityRoot struct {
 
 	Organization struct {
 		Absences     func(childComplexity int, asOf *kg.PartialDate) int
+		Candidates   func(childComplexity int, first *int) int
 		Citations    func(childComplexity int) int
 		Conflicts    func(childComplexity int) int
 		ID           func(childComplexity int) int
@@ -491,6 +519,7 @@ type ComplexityRoot struct {
 
 	Person struct {
 		Absences     func(childComplexity int, asOf *kg.PartialDate) int
+		Candidates   func(childComplexity int, first *int) int
 		Citations    func(childComplexity int) int
 		Conflicts    func(childComplexity int) int
 		ID           func(childComplexity int) int
@@ -508,6 +537,7 @@ type ComplexityRoot struct {
 
 	Place struct {
 		Absences     func(childComplexity int, asOf *kg.PartialDate) int
+		Candidates   func(childComplexity int, first *int) int
 		Citations    func(childComplexity int) int
 		Conflicts    func(childComplexity int) int
 		ID           func(childComplexity int) int
@@ -536,6 +566,7 @@ type ComplexityRoot struct {
 
 	Product struct {
 		Absences     func(childComplexity int, asOf *kg.PartialDate) int
+		Candidates   func(childComplexity int, first *int) int
 		Citations    func(childComplexity int) int
 		Conflicts    func(childComplexity int) int
 		ID           func(childComplexity int) int
@@ -589,29 +620,30 @@ type ComplexityRoot struct {
 	}
 
 	Query struct {
-		Company        func(childComplexity int, name string) int
-		Components     func(childComplexity int, types []kg.RelationType, kinds []kg.EntityKind, asOf *kg.PartialDate, first *int, nodes *int) int
-		Conflicts      func(childComplexity int, about *model.EntityKey) int
-		CountRelations func(childComplexity int, types []kg.RelationType, of *model.EntityKey, during *kg.Period, certainty *kg.Certainty, by []kg.GroupBy, first *int) int
-		Entities       func(childComplexity int, kinds []kg.EntityKind, first *int, after *string, last *int, before *string) int
-		Entity         func(childComplexity int, by model.EntityKey) int
-		History        func(childComplexity int, of kg.ID, first *int, after *string) int
-		LargestDeals   func(childComplexity int, currency string, types []kg.RelationType, of *model.EntityKey, during *kg.Period, certainty *kg.Certainty, first *int) int
-		Metrics        func(childComplexity int) int
-		Neighborhood   func(childComplexity int, of model.EntityKey, depth *int, types []kg.RelationType, asOf *kg.PartialDate, limit *int) int
-		Node           func(childComplexity int, id kg.ID) int
-		Nodes          func(childComplexity int, ids []kg.ID) int
-		Ownership      func(childComplexity int, owner model.EntityKey, owned model.EntityKey, threshold *float64, asOf *kg.PartialDate) int
-		Paths          func(childComplexity int, from model.EntityKey, to model.EntityKey, maxLength *int, first *int, types []kg.RelationType, asOf *kg.PartialDate) int
-		Person         func(childComplexity int, name string) int
-		Product        func(childComplexity int, name string) int
-		Rank           func(childComplexity int, by kg.Measure, types []kg.RelationType, kinds []kg.EntityKind, asOf *kg.PartialDate, first *int) int
-		Relations      func(childComplexity int, types []kg.RelationType, during *kg.Period, certainty *kg.Certainty, minStake *float64, first *int, after *string, last *int, before *string) int
-		Revision       func(childComplexity int) int
-		Search         func(childComplexity int, text string, kinds []kg.EntityKind, first *int, after *string) int
-		Sources        func(childComplexity int) int
-		Timeline       func(childComplexity int, of model.EntityKey, during *kg.Period, certainty *kg.Certainty, kinds []kg.EventKind, first *int, after *string) int
-		Traverse       func(childComplexity int, from []*model.EntityKey, steps []*model.Step, asOf *kg.PartialDate, first *int, after *string) int
+		Company         func(childComplexity int, name string) int
+		Components      func(childComplexity int, types []kg.RelationType, kinds []kg.EntityKind, asOf *kg.PartialDate, first *int, nodes *int) int
+		Conflicts       func(childComplexity int, about *model.EntityKey) int
+		CountRelations  func(childComplexity int, types []kg.RelationType, of *model.EntityKey, during *kg.Period, certainty *kg.Certainty, by []kg.GroupBy, first *int) int
+		Entities        func(childComplexity int, kinds []kg.EntityKind, first *int, after *string, last *int, before *string) int
+		Entity          func(childComplexity int, by model.EntityKey) int
+		History         func(childComplexity int, of kg.ID, first *int, after *string) int
+		LargestDeals    func(childComplexity int, currency string, types []kg.RelationType, of *model.EntityKey, during *kg.Period, certainty *kg.Certainty, first *int) int
+		MergeCandidates func(childComplexity int, minScore *float64, after *string) int
+		Metrics         func(childComplexity int) int
+		Neighborhood    func(childComplexity int, of model.EntityKey, depth *int, types []kg.RelationType, asOf *kg.PartialDate, limit *int) int
+		Node            func(childComplexity int, id kg.ID) int
+		Nodes           func(childComplexity int, ids []kg.ID) int
+		Ownership       func(childComplexity int, owner model.EntityKey, owned model.EntityKey, threshold *float64, asOf *kg.PartialDate) int
+		Paths           func(childComplexity int, from model.EntityKey, to model.EntityKey, maxLength *int, first *int, types []kg.RelationType, asOf *kg.PartialDate) int
+		Person          func(childComplexity int, name string) int
+		Product         func(childComplexity int, name string) int
+		Rank            func(childComplexity int, by kg.Measure, types []kg.RelationType, kinds []kg.EntityKind, asOf *kg.PartialDate, first *int) int
+		Relations       func(childComplexity int, types []kg.RelationType, during *kg.Period, certainty *kg.Certainty, minStake *float64, first *int, after *string, last *int, before *string) int
+		Revision        func(childComplexity int) int
+		Search          func(childComplexity int, text string, kinds []kg.EntityKind, first *int, after *string) int
+		Sources         func(childComplexity int) int
+		Timeline        func(childComplexity int, of model.EntityKey, during *kg.Period, certainty *kg.Certainty, kinds []kg.EventKind, first *int, after *string) int
+		Traverse        func(childComplexity int, from []*model.EntityKey, steps []*model.Step, asOf *kg.PartialDate, first *int, after *string) int
 	}
 
 	Ranked struct {
@@ -699,6 +731,7 @@ type ComplexityRoot struct {
 
 	Segment struct {
 		Absences     func(childComplexity int, asOf *kg.PartialDate) int
+		Candidates   func(childComplexity int, first *int) int
 		Citations    func(childComplexity int) int
 		Conflicts    func(childComplexity int) int
 		ID           func(childComplexity int) int
@@ -792,6 +825,7 @@ type ComplexityRoot struct {
 
 	Work struct {
 		Absences     func(childComplexity int, asOf *kg.PartialDate) int
+		Candidates   func(childComplexity int, first *int) int
 		Citations    func(childComplexity int) int
 		Conflicts    func(childComplexity int) int
 		ID           func(childComplexity int) int
@@ -1081,6 +1115,69 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Attribute.Value(childComplexity), true
 
+	case "Candidate.node":
+		if e.ComplexityRoot.Candidate.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Candidate.Node(childComplexity), true
+	case "Candidate.reasons":
+		if e.ComplexityRoot.Candidate.Reasons == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Candidate.Reasons(childComplexity), true
+	case "Candidate.score":
+		if e.ComplexityRoot.Candidate.Score == nil {
+			break
+		}
+
+		return e.ComplexityRoot.Candidate.Score(childComplexity), true
+
+	case "CandidatePair.node":
+		if e.ComplexityRoot.CandidatePair.Node == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CandidatePair.Node(childComplexity), true
+	case "CandidatePair.of":
+		if e.ComplexityRoot.CandidatePair.Of == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CandidatePair.Of(childComplexity), true
+	case "CandidatePair.reasons":
+		if e.ComplexityRoot.CandidatePair.Reasons == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CandidatePair.Reasons(childComplexity), true
+	case "CandidatePair.score":
+		if e.ComplexityRoot.CandidatePair.Score == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CandidatePair.Score(childComplexity), true
+
+	case "CandidateReason.feature":
+		if e.ComplexityRoot.CandidateReason.Feature == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CandidateReason.Feature(childComplexity), true
+	case "CandidateReason.value":
+		if e.ComplexityRoot.CandidateReason.Value == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CandidateReason.Value(childComplexity), true
+	case "CandidateReason.weight":
+		if e.ComplexityRoot.CandidateReason.Weight == nil {
+			break
+		}
+
+		return e.ComplexityRoot.CandidateReason.Weight(childComplexity), true
+
 	case "Change.citations":
 		if e.ComplexityRoot.Change.Citations == nil {
 			break
@@ -1275,6 +1372,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Company.Acquisitions(childComplexity, args["during"].(*kg.Period), args["certainty"].(*kg.Certainty), args["transitive"].(*bool), args["first"].(*int), args["after"].(*string), args["last"].(*int), args["before"].(*string)), true
+	case "Company.candidates":
+		if e.ComplexityRoot.Company.Candidates == nil {
+			break
+		}
+
+		args, err := field_Company_candidates_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Company.Candidates(childComplexity, args["first"].(*int)), true
 	case "Company.citations":
 		if e.ComplexityRoot.Company.Citations == nil {
 			break
@@ -1497,6 +1605,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Concept.Absences(childComplexity, args["asOf"].(*kg.PartialDate)), true
+	case "Concept.candidates":
+		if e.ComplexityRoot.Concept.Candidates == nil {
+			break
+		}
+
+		args, err := field_Concept_candidates_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Concept.Candidates(childComplexity, args["first"].(*int)), true
 	case "Concept.citations":
 		if e.ComplexityRoot.Concept.Citations == nil {
 			break
@@ -1682,6 +1801,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Event.Absences(childComplexity, args["asOf"].(*kg.PartialDate)), true
+	case "Event.candidates":
+		if e.ComplexityRoot.Event.Candidates == nil {
+			break
+		}
+
+		args, err := field_Event_candidates_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Event.Candidates(childComplexity, args["first"].(*int)), true
 	case "Event.citations":
 		if e.ComplexityRoot.Event.Citations == nil {
 			break
@@ -2096,6 +2226,19 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 
 		return e.ComplexityRoot.Link.Type(childComplexity), true
 
+	case "MergeCandidates.next":
+		if e.ComplexityRoot.MergeCandidates.Next == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MergeCandidates.Next(childComplexity), true
+	case "MergeCandidates.pairs":
+		if e.ComplexityRoot.MergeCandidates.Pairs == nil {
+			break
+		}
+
+		return e.ComplexityRoot.MergeCandidates.Pairs(childComplexity), true
+
 	case "MergeEntitiesPayload.claim":
 		if e.ComplexityRoot.MergeEntitiesPayload.Claim == nil {
 			break
@@ -2467,6 +2610,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Organization.Absences(childComplexity, args["asOf"].(*kg.PartialDate)), true
+	case "Organization.candidates":
+		if e.ComplexityRoot.Organization.Candidates == nil {
+			break
+		}
+
+		args, err := field_Organization_candidates_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Organization.Candidates(childComplexity, args["first"].(*int)), true
 	case "Organization.citations":
 		if e.ComplexityRoot.Organization.Citations == nil {
 			break
@@ -2923,6 +3077,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Person.Absences(childComplexity, args["asOf"].(*kg.PartialDate)), true
+	case "Person.candidates":
+		if e.ComplexityRoot.Person.Candidates == nil {
+			break
+		}
+
+		args, err := field_Person_candidates_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Person.Candidates(childComplexity, args["first"].(*int)), true
 	case "Person.citations":
 		if e.ComplexityRoot.Person.Citations == nil {
 			break
@@ -3038,6 +3203,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Place.Absences(childComplexity, args["asOf"].(*kg.PartialDate)), true
+	case "Place.candidates":
+		if e.ComplexityRoot.Place.Candidates == nil {
+			break
+		}
+
+		args, err := field_Place_candidates_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Place.Candidates(childComplexity, args["first"].(*int)), true
 	case "Place.citations":
 		if e.ComplexityRoot.Place.Citations == nil {
 			break
@@ -3180,6 +3356,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Product.Absences(childComplexity, args["asOf"].(*kg.PartialDate)), true
+	case "Product.candidates":
+		if e.ComplexityRoot.Product.Candidates == nil {
+			break
+		}
+
+		args, err := field_Product_candidates_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Product.Candidates(childComplexity, args["first"].(*int)), true
 	case "Product.citations":
 		if e.ComplexityRoot.Product.Citations == nil {
 			break
@@ -3476,6 +3663,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Query.LargestDeals(childComplexity, args["currency"].(string), args["types"].([]kg.RelationType), args["of"].(*model.EntityKey), args["during"].(*kg.Period), args["certainty"].(*kg.Certainty), args["first"].(*int)), true
+	case "Query.mergeCandidates":
+		if e.ComplexityRoot.Query.MergeCandidates == nil {
+			break
+		}
+
+		args, err := field_Query_mergeCandidates_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Query.MergeCandidates(childComplexity, args["minScore"].(*float64), args["after"].(*string)), true
 	case "Query.metrics":
 		if e.ComplexityRoot.Query.Metrics == nil {
 			break
@@ -3949,6 +4147,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Segment.Absences(childComplexity, args["asOf"].(*kg.PartialDate)), true
+	case "Segment.candidates":
+		if e.ComplexityRoot.Segment.Candidates == nil {
+			break
+		}
+
+		args, err := field_Segment_candidates_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Segment.Candidates(childComplexity, args["first"].(*int)), true
 	case "Segment.citations":
 		if e.ComplexityRoot.Segment.Citations == nil {
 			break
@@ -4350,6 +4559,17 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 		}
 
 		return e.ComplexityRoot.Work.Absences(childComplexity, args["asOf"].(*kg.PartialDate)), true
+	case "Work.candidates":
+		if e.ComplexityRoot.Work.Candidates == nil {
+			break
+		}
+
+		args, err := field_Work_candidates_args(ctx, ec, rawArgs)
+		if err != nil {
+			return 0, false
+		}
+
+		return e.ComplexityRoot.Work.Candidates(childComplexity, args["first"].(*int)), true
 	case "Work.citations":
 		if e.ComplexityRoot.Work.Citations == nil {
 			break
@@ -4778,6 +4998,10 @@ interface Entity implements Node {
   mergedIds: [ID!]!
   "What has been judged of who it is, under any of its ids, newest first; what was taken back is among it."
   judgements: [Judgement!]!
+  "Entities of its kind that may be the same, best first; none that was judged not to be."
+  candidates(
+    "0 to 50." first: Int = 10
+  ): [Candidate!]!
   "Relations in which it stands, ordered by start: the earliest day the start can mean, then the latest, unknown starts last, equals by id."
   relations(
     "Only these types; all where the list is missing or empty." types: [RelationType!],
@@ -4900,6 +5124,10 @@ type Company implements Entity & Node {
   mergedIds: [ID!]!
   "What has been judged of who it is, under any of its ids, newest first; what was taken back is among it."
   judgements: [Judgement!]!
+  "Entities of its kind that may be the same, best first; none that was judged not to be."
+  candidates(
+    "0 to 50." first: Int = 10
+  ): [Candidate!]!
   "Relations in which it stands, ordered by start: the earliest day the start can mean, then the latest, unknown starts last, equals by id."
   relations(
     "Only these types; all where the list is missing or empty." types: [RelationType!],
@@ -5022,6 +5250,10 @@ type Organization implements Entity & Node {
   mergedIds: [ID!]!
   "What has been judged of who it is, under any of its ids, newest first; what was taken back is among it."
   judgements: [Judgement!]!
+  "Entities of its kind that may be the same, best first; none that was judged not to be."
+  candidates(
+    "0 to 50." first: Int = 10
+  ): [Candidate!]!
   "Relations in which it stands, ordered by start: the earliest day the start can mean, then the latest, unknown starts last, equals by id."
   relations(
     "Only these types; all where the list is missing or empty." types: [RelationType!],
@@ -5077,6 +5309,10 @@ type Person implements Entity & Node {
   mergedIds: [ID!]!
   "What has been judged of who it is, under any of its ids, newest first; what was taken back is among it."
   judgements: [Judgement!]!
+  "Entities of its kind that may be the same, best first; none that was judged not to be."
+  candidates(
+    "0 to 50." first: Int = 10
+  ): [Candidate!]!
   "Relations in which it stands, ordered by start: the earliest day the start can mean, then the latest, unknown starts last, equals by id."
   relations(
     "Only these types; all where the list is missing or empty." types: [RelationType!],
@@ -5138,6 +5374,10 @@ type Product implements Entity & Node {
   mergedIds: [ID!]!
   "What has been judged of who it is, under any of its ids, newest first; what was taken back is among it."
   judgements: [Judgement!]!
+  "Entities of its kind that may be the same, best first; none that was judged not to be."
+  candidates(
+    "0 to 50." first: Int = 10
+  ): [Candidate!]!
   "Relations in which it stands, ordered by start: the earliest day the start can mean, then the latest, unknown starts last, equals by id."
   relations(
     "Only these types; all where the list is missing or empty." types: [RelationType!],
@@ -5198,6 +5438,10 @@ type Segment implements Entity & Node {
   mergedIds: [ID!]!
   "What has been judged of who it is, under any of its ids, newest first; what was taken back is among it."
   judgements: [Judgement!]!
+  "Entities of its kind that may be the same, best first; none that was judged not to be."
+  candidates(
+    "0 to 50." first: Int = 10
+  ): [Candidate!]!
   "Relations in which it stands, ordered by start: the earliest day the start can mean, then the latest, unknown starts last, equals by id."
   relations(
     "Only these types; all where the list is missing or empty." types: [RelationType!],
@@ -5253,6 +5497,10 @@ type Place implements Entity & Node {
   mergedIds: [ID!]!
   "What has been judged of who it is, under any of its ids, newest first; what was taken back is among it."
   judgements: [Judgement!]!
+  "Entities of its kind that may be the same, best first; none that was judged not to be."
+  candidates(
+    "0 to 50." first: Int = 10
+  ): [Candidate!]!
   "Relations in which it stands, ordered by start: the earliest day the start can mean, then the latest, unknown starts last, equals by id."
   relations(
     "Only these types; all where the list is missing or empty." types: [RelationType!],
@@ -5308,6 +5556,10 @@ type Event implements Entity & Node {
   mergedIds: [ID!]!
   "What has been judged of who it is, under any of its ids, newest first; what was taken back is among it."
   judgements: [Judgement!]!
+  "Entities of its kind that may be the same, best first; none that was judged not to be."
+  candidates(
+    "0 to 50." first: Int = 10
+  ): [Candidate!]!
   "Relations in which it stands, ordered by start: the earliest day the start can mean, then the latest, unknown starts last, equals by id."
   relations(
     "Only these types; all where the list is missing or empty." types: [RelationType!],
@@ -5363,6 +5615,10 @@ type Work implements Entity & Node {
   mergedIds: [ID!]!
   "What has been judged of who it is, under any of its ids, newest first; what was taken back is among it."
   judgements: [Judgement!]!
+  "Entities of its kind that may be the same, best first; none that was judged not to be."
+  candidates(
+    "0 to 50." first: Int = 10
+  ): [Candidate!]!
   "Relations in which it stands, ordered by start: the earliest day the start can mean, then the latest, unknown starts last, equals by id."
   relations(
     "Only these types; all where the list is missing or empty." types: [RelationType!],
@@ -5418,6 +5674,10 @@ type Concept implements Entity & Node {
   mergedIds: [ID!]!
   "What has been judged of who it is, under any of its ids, newest first; what was taken back is among it."
   judgements: [Judgement!]!
+  "Entities of its kind that may be the same, best first; none that was judged not to be."
+  candidates(
+    "0 to 50." first: Int = 10
+  ): [Candidate!]!
   "Relations in which it stands, ordered by start: the earliest day the start can mean, then the latest, unknown starts last, equals by id."
   relations(
     "Only these types; all where the list is missing or empty." types: [RelationType!],
@@ -6317,6 +6577,11 @@ type Query {
   history(of: ID!,
     "Size of the page, 0 to 1000; 50 where it is not given." first: Int,
     "Cursor behind which the page begins." after: String): HistoryConnection
+  "Pairs of entities that may be one, for people to judge. A page looks at the next 100 entities by name, however many pairs they give."
+  mergeCandidates(
+    "Only pairs of this score or more, from 0 to 1." minScore: Float = 0.5,
+    "What ` + "`" + `next` + "`" + ` of the page before says." after: String
+  ): MergeCandidates!
   "The revision from which this request reads: the number of the newest change. A write may rest on it (` + "`" + `ifUnchangedSince` + "`" + `)."
   revision: Int!
 }
@@ -6346,6 +6611,41 @@ type Claim implements Node {
   recordedBy: String
   "Null while the claim stands."
   retraction: Retraction
+}
+
+"An entity that may be the same as another."
+type Candidate {
+  node: Entity!
+  "From 0 to 1: the sum of the weights."
+  score: Float!
+  reasons: [CandidateReason!]!
+}
+
+"What speaks for a candidate, or against it."
+type CandidateReason {
+  "` + "`" + `name` + "`" + `, ` + "`" + `identifier` + "`" + `, ` + "`" + `founded` + "`" + ` or ` + "`" + `headquarters` + "`" + `."
+  feature: String!
+  "What the two have in common, or in what they differ."
+  value: String!
+  "Less than 0 where it speaks against."
+  weight: Float!
+}
+
+"Two entities that may be one."
+type CandidatePair {
+  of: Entity!
+  node: Entity!
+  "From 0 to 1: the sum of the weights."
+  score: Float!
+  reasons: [CandidateReason!]!
+}
+
+"A page of pairs that may be one."
+type MergeCandidates {
+  "Each pair once; there may be none on a page."
+  pairs: [CandidatePair!]!
+  "Where the next page begins (` + "`" + `after` + "`" + `); null behind the last."
+  next: String
 }
 
 "That two ids name one thing, or that they do not, said by a claim."
@@ -7007,6 +7307,44 @@ func childFields_Attribute(ctx context.Context, ec *executionContext, field grap
 	return nil, fmt.Errorf("no field named %q was found under type Attribute", field.Name)
 }
 
+func childFields_Candidate(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "node":
+		return fieldContext_Candidate_node(ctx, ec, field)
+	case "score":
+		return fieldContext_Candidate_score(ctx, ec, field)
+	case "reasons":
+		return fieldContext_Candidate_reasons(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type Candidate", field.Name)
+}
+
+func childFields_CandidatePair(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "of":
+		return fieldContext_CandidatePair_of(ctx, ec, field)
+	case "node":
+		return fieldContext_CandidatePair_node(ctx, ec, field)
+	case "score":
+		return fieldContext_CandidatePair_score(ctx, ec, field)
+	case "reasons":
+		return fieldContext_CandidatePair_reasons(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CandidatePair", field.Name)
+}
+
+func childFields_CandidateReason(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "feature":
+		return fieldContext_CandidateReason_feature(ctx, ec, field)
+	case "value":
+		return fieldContext_CandidateReason_value(ctx, ec, field)
+	case "weight":
+		return fieldContext_CandidateReason_weight(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type CandidateReason", field.Name)
+}
+
 func childFields_Change(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
 	switch field.Name {
 	case "kind":
@@ -7105,6 +7443,8 @@ func childFields_Company(ctx context.Context, ec *executionContext, field graphq
 		return fieldContext_Company_mergedIds(ctx, ec, field)
 	case "judgements":
 		return fieldContext_Company_judgements(ctx, ec, field)
+	case "candidates":
+		return fieldContext_Company_candidates(ctx, ec, field)
 	case "relations":
 		return fieldContext_Company_relations(ctx, ec, field)
 	case "observations":
@@ -7327,6 +7667,16 @@ func childFields_Judgement(ctx context.Context, ec *executionContext, field grap
 		return fieldContext_Judgement_claim(ctx, ec, field)
 	}
 	return nil, fmt.Errorf("no field named %q was found under type Judgement", field.Name)
+}
+
+func childFields_MergeCandidates(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
+	switch field.Name {
+	case "pairs":
+		return fieldContext_MergeCandidates_pairs(ctx, ec, field)
+	case "next":
+		return fieldContext_MergeCandidates_next(ctx, ec, field)
+	}
+	return nil, fmt.Errorf("no field named %q was found under type MergeCandidates", field.Name)
 }
 
 func childFields_MergeEntitiesPayload(ctx context.Context, ec *executionContext, field graphql.CollectedField) (*graphql.FieldContext, error) {
@@ -7653,6 +8003,8 @@ func childFields_Person(ctx context.Context, ec *executionContext, field graphql
 		return fieldContext_Person_mergedIds(ctx, ec, field)
 	case "judgements":
 		return fieldContext_Person_judgements(ctx, ec, field)
+	case "candidates":
+		return fieldContext_Person_candidates(ctx, ec, field)
 	case "relations":
 		return fieldContext_Person_relations(ctx, ec, field)
 	case "observations":
@@ -7711,6 +8063,8 @@ func childFields_Product(ctx context.Context, ec *executionContext, field graphq
 		return fieldContext_Product_mergedIds(ctx, ec, field)
 	case "judgements":
 		return fieldContext_Product_judgements(ctx, ec, field)
+	case "candidates":
+		return fieldContext_Product_candidates(ctx, ec, field)
 	case "relations":
 		return fieldContext_Product_relations(ctx, ec, field)
 	case "observations":

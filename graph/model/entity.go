@@ -141,6 +141,16 @@ func (t Thing) Judgements(ctx context.Context) ([]*Judgement, error) {
 	return list, err
 }
 
+// Candidates returns entities that may be the same.
+func (t Thing) Candidates(ctx context.Context, first *int) ([]*Candidate, error) {
+	found, err := t.Member.Candidates(ctx, or(first, 10))
+	list := make([]*Candidate, len(found))
+	for i, c := range found {
+		list[i] = &Candidate{c}
+	}
+	return list, err
+}
+
 // Relations returns a page of the relations in which the entity stands.
 func (t Thing) Relations(
 	ctx context.Context, types []kg.RelationType, direction *kg.Direction, during *kg.Period, certainty *kg.Certainty,

@@ -42,6 +42,13 @@ func addWalks(root *generated.ComplexityRoot) {
 	q.Ownership = func(child int, _, _ model.EntityKey, _ *float64, _ *kg.PartialDate) int {
 		return walkCost + child
 	}
+	for _, candidates := range []*func(int, *int) int{
+		&root.Company.Candidates, &root.Organization.Candidates, &root.Person.Candidates, &root.Product.Candidates, &root.Segment.Candidates,
+		&root.Place.Candidates, &root.Event.Candidates, &root.Work.Candidates, &root.Concept.Candidates,
+	} {
+		*candidates = func(child int, first *int) int { return searchCost + or(first, 10)*child }
+	}
+	q.MergeCandidates = func(child int, _ *float64, _ *string) int { return algorithmCost + kg.CandidatesVisited*child }
 	search := q.Search
 	q.Search = func(child int, text string, kinds []kg.EntityKind, first *int, after *string) int {
 		return searchCost + search(child, text, kinds, first, after)

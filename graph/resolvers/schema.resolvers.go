@@ -512,6 +512,14 @@ func (r *queryResolver) History(ctx context.Context, of kg.ID, first *int, after
 	return model.HistoryOf(page), err
 }
 
+func (r *queryResolver) MergeCandidates(ctx context.Context, minScore *float64, after *string) (*model.MergeCandidates, error) {
+	pairs, next, err := model.ViewFrom(ctx).MergeCandidates(ctx, or(minScore, 0.5), or(after, ""))
+	if err != nil {
+		return nil, err
+	}
+	return model.MergeCandidatesOf(pairs, next), nil
+}
+
 func (r *queryResolver) Revision(ctx context.Context) (int, error) {
 	return int(model.ViewFrom(ctx).Revision()), nil
 }

@@ -178,15 +178,6 @@ func relationFamily(t RelationType, from, to ID) string {
 	return "r\x00" + t.String() + "\x00" + string(from) + "\x00" + string(to)
 }
 
-// relationEnds returns the two ends that the name of a relation family holds.
-func relationEnds(family string) (from, to ID, ok bool) {
-	parts := strings.Split(family, "\x00")
-	if len(parts) != 4 || parts[0] != "r" {
-		return "", "", false
-	}
-	return ID(parts[2]), ID(parts[3]), true
-}
-
 // Family groups all statements about the entity itself.
 func (s *EntityStatement) Family() string { return entityFamily(s.Entity) }
 

@@ -23,7 +23,8 @@ import (
 //
 // What nobody says has no past: metrics are as they are now,
 // conflicts that a person noted appear as soon as the entity concerned was
-// known, and Stats counts what the store holds. An id leads to the fact that it
+// known, and Stats counts what the store holds. Who is the same as whom is as it
+// was judged then. An id leads to the fact that it
 // named then as long as some record has the id now; a name that no entity bears
 // any more is not found.
 func (v *View) KnownBy(at time.Time) {

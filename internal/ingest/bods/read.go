@@ -153,7 +153,7 @@ func (s *spooled) statements() iter.Seq2[*statement, error] {
 	return func(yield func(*statement, error) bool) {
 		for _, p := range s.index {
 			text := make(json.RawMessage, p.size)
-			if _, err := s.file.ReadAt(text, p.offset); err != nil && err != io.EOF { //nolint:errorlint // of ReadAt
+			if _, err := s.file.ReadAt(text, p.offset); err != nil && err != io.EOF {
 				yield(nil, fmt.Errorf("read statements from the disk: %w", err))
 				return
 			}

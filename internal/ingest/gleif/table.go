@@ -21,7 +21,7 @@ func readCSV(in ingest.Input) iter.Seq2[record, error] {
 		r.FieldsPerRecord, r.ReuseRecord = -1, true
 		header, err := r.Read()
 		if err != nil {
-			yield(record{}, brokenCSV(in, r, err))
+			yield(record{}, brokenCSV(in, err))
 			return
 		}
 		t := table{columns: make(map[string]int, len(header))}
@@ -40,7 +40,7 @@ func readCSV(in ingest.Input) iter.Seq2[record, error] {
 				return
 			}
 			if err != nil {
-				yield(record{}, brokenCSV(in, r, err))
+				yield(record{}, brokenCSV(in, err))
 				return
 			}
 			line, _ := r.FieldPos(0)
@@ -60,7 +60,7 @@ func readCSV(in ingest.Input) iter.Seq2[record, error] {
 	}
 }
 
-func brokenCSV(in ingest.Input, r *csv.Reader, err error) error {
+func brokenCSV(in ingest.Input, err error) error {
 	parse, ok := errors.AsType[*csv.ParseError](err)
 	switch {
 	case ok && errors.Is(err, csv.ErrQuote) && parse.Line != parse.StartLine:

@@ -78,7 +78,7 @@ func History(t testing.TB, g *kg.Graph, f ingest.Format, files ...ingest.File) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer r.Close()
+		t.Cleanup(func() { _ = r.Close() })
 		at := time.Time{}
 		var drafts []ingest.Draft
 		flush := func() {

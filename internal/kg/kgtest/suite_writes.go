@@ -226,7 +226,7 @@ var applyBehaviours = []behaviour{
 		t.want("stats", t.stats(), map[kg.RecordKind]int64{kg.RecordEntity: 1, kg.RecordRedirect: 1})
 		t.want("touched", t.changes(1)[0].Touched, []kg.Touch{
 			{Kind: kg.RecordObservation, ID: "o", Deleted: true, About: []kg.ID{"old"}},
-			{Kind: kg.RecordRedirect, ID: "old", About: []kg.ID{"old"}},
+			{Kind: kg.RecordRedirect, ID: "old", About: []kg.ID{"a", "old"}},
 			{Kind: kg.RecordRelation, ID: "r", Deleted: true, About: []kg.ID{"a", "old"}},
 		})
 		t.put(company("old"))
