@@ -236,7 +236,7 @@ func (spaces) Read(p []byte) (int, error) {
 func TestImportIsKilledAndResumed(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "holdings.jsonl")
-	write(t, file, holdings(15_000))
+	write(t, file, holdings(8_000))
 	whole, parts := filepath.Join(dir, "whole"), filepath.Join(dir, "parts")
 	command(t, "--data", whole, "import", "jsonl", file)
 	wanted := command(t, "--data", whole, "export", "jsonl")
@@ -247,7 +247,7 @@ func TestImportIsKilledAndResumed(t *testing.T) {
 		select {
 		case code := <-p.exit:
 			p.exit <- code
-		case <-time.After(time.Duration(50+random.IntN(400)) * time.Millisecond):
+		case <-time.After(time.Duration(30+random.IntN(200)) * time.Millisecond):
 		}
 		if err := process.Kill(); err != nil {
 			break // it was done before

@@ -12,8 +12,12 @@ import (
 // candidates are for people, and for programs that know more.
 //
 // Two entities of one kind are candidates when they share a name (folded, or
-// without legal form) or an identifier, or when the text index finds one by a name
-// of the other: spelled nearly like it, or read like it in another script. The
+// without legal form) or an identifier. Whoever asks about one entity is told as
+// well of those that the text index finds by its names: spelled nearly like them,
+// or read like them in another script. Whoever goes through all entities is told
+// instead of those that are spelled nearly alike among neighbours in the order of
+// names (the sorted neighbourhood method of M. Hernández and S. Stolfo, SIGMOD
+// 1995): a search for each would take too long. The
 // score is the sum of what speaks for and against it, at least 0 and at most 1:
 //
 //	name         0.6   they share a name
@@ -64,8 +68,10 @@ const (
 	candidateNames    = 20
 	candidateSearches = 2
 	candidateHits     = 20
-	// CandidatesVisited is how many entities one page of candidates looks at.
-	CandidatesVisited = 100
+	// CandidatesVisited is how many entities one page of candidates looks at, and
+	// candidateNeighbours with how many behind it in order of name each is compared.
+	CandidatesVisited   = 100
+	candidateNeighbours = 10
 )
 
 // uniqueSchemes are registers that give a thing one value.
@@ -78,7 +84,17 @@ func (m *Member) Candidates(ctx context.Context, first int) ([]*LookAlike, error
 		return nil, Invalidf("first", "0 to %d candidates can be asked for, not %d", MaxCandidatesOfOne, first)
 	}
 	v := m.cohort.view
-	found, err := v.lookAlikes(ctx, []*Entity{m.Entity})
+	of := []*Entity{m.Entity}
+	ids, err := v.sharing(ctx, of)
+	if err != nil {
+		return nil, err
+	}
+	searched, err := v.searched(ctx, m.Entity)
+	if err != nil {
+		return nil, err
+	}
+	ids[0] = append(ids[0], searched...)
+	found, err := v.lookAlikes(ctx, of, ids, func(id ID) bool { return slices.Contains(searched, id) })
 	if err != nil {
 		return nil, err
 	}
@@ -93,7 +109,7 @@ func (v *View) MergeCandidates(ctx context.Context, minScore float64, after stri
 	if minScore < 0 || minScore > 1 || minScore != minScore {
 		return nil, "", Invalidf("minScore", "a score is a number from 0 to 1, not %v", minScore)
 	}
-	q := ScanQuery{Kind: RecordEntity, Limit: CandidatesVisited + 1}
+	q := ScanQuery{Kind: RecordEntity, Limit: CandidatesVisited + candidateNeighbours}
 	if after != "" {
 		place, err := readScanCursor("after", after)
 		if err != nil {
@@ -108,11 +124,23 @@ func (v *View) MergeCandidates(ctx context.Context, minScore float64, after stri
 		}
 		entities = append(entities, r.(*Entity))
 	}
+	inOrder := entities
 	if len(entities) > CandidatesVisited {
 		entities = entities[:CandidatesVisited]
 		next = scanCursor(PlaceOf(entities[len(entities)-1]))
 	}
-	found, err := v.lookAlikes(ctx, entities)
+	ids, err := v.sharing(ctx, entities)
+	if err != nil {
+		return nil, "", err
+	}
+	for i, e := range entities {
+		for _, neighbour := range inOrder[i+1 : min(i+1+candidateNeighbours, len(inOrder))] {
+			if neighbour.Kind == e.Kind && compareNames(e, neighbour, false).Weight > 0 {
+				ids[i] = append(ids[i], neighbour.ID)
+			}
+		}
+	}
+	found, err := v.lookAlikes(ctx, entities, ids, func(ID) bool { return false })
 	if err != nil {
 		return nil, "", err
 	}
@@ -133,12 +161,9 @@ func (v *View) MergeCandidates(ctx context.Context, minScore float64, after stri
 	return pairs, next, nil
 }
 
-// lookAlikes returns the candidates of each entity, best first.
-func (v *View) lookAlikes(ctx context.Context, of []*Entity) ([][]*LookAlike, error) {
-	ids, searched, err := v.nearBy(ctx, of)
-	if err != nil {
-		return nil, err
-	}
+// lookAlikes returns the candidates of each entity among others, best first;
+// searched tells which of these the text index has found.
+func (v *View) lookAlikes(ctx context.Context, of []*Entity, ids [][]ID, searched func(ID) bool) ([][]*LookAlike, error) {
 	apart, err := v.judgedApart(ctx, of)
 	if err != nil {
 		return nil, err
@@ -176,7 +201,7 @@ func (v *View) lookAlikes(ctx context.Context, of []*Entity) ([][]*LookAlike, er
 			}
 			seen[m.ID] = true
 			candidate := &LookAlike{Member: m}
-			candidate.note(compareNames(e, m.Entity, searched[i][id]))
+			candidate.note(compareNames(e, m.Entity, searched(id)))
 			candidate.note(compareIdentifiers(e, m.Entity))
 			candidate.note(compareFounded(founded[e.ID], founded[m.ID]))
 			candidate.note(compareSeats(seats[e.ID], seats[m.ID]))
@@ -201,9 +226,9 @@ func (c *LookAlike) note(r CandidateReason) {
 	}
 }
 
-// nearBy returns for each entity the ids of those that share a key with it, or
-// that the text index finds by its names, which are in searched as well.
-func (v *View) nearBy(ctx context.Context, of []*Entity) (ids [][]ID, searched []map[ID]bool, err error) {
+// sharing returns for each entity the ids of those that share a name or an
+// identifier with it.
+func (v *View) sharing(ctx context.Context, of []*Entity) ([][]ID, error) {
 	var keys []FindKey
 	var at []int
 	for i, e := range of {
@@ -220,33 +245,33 @@ func (v *View) nearBy(ctx context.Context, of []*Entity) (ids [][]ID, searched [
 			add(FindKey{Scheme: scheme, Value: value})
 		}
 	}
-	ids, searched = make([][]ID, len(of)), make([]map[ID]bool, len(of))
+	ids := make([][]ID, len(of))
 	found, err := v.snap.Find(ctx, keys)
-	if err != nil {
-		return nil, nil, err
-	}
 	for i, matches := range found {
 		for _, m := range matches {
 			ids[at[i]] = append(ids[at[i]], m.ID)
 		}
 	}
+	return ids, err
+}
+
+// searched returns the ids of those that the text index finds by the entity's
+// first names; none where there is no such index.
+func (v *View) searched(ctx context.Context, e *Entity) ([]ID, error) {
 	if v.text == nil {
-		return ids, searched, nil
+		return nil, nil
 	}
-	for i, e := range of {
-		searched[i] = make(map[ID]bool)
-		for _, n := range e.Names[:min(len(e.Names), candidateSearches)] {
-			hits, _, err := v.text.Search(ctx, TextQuery{Text: n.Text, Kinds: []EntityKind{e.Kind}, Limit: candidateHits})
-			if err != nil {
-				return nil, nil, err
-			}
-			for _, h := range hits {
-				ids[i] = append(ids[i], h.ID)
-				searched[i][h.ID] = true
-			}
+	var ids []ID
+	for _, n := range e.Names[:min(len(e.Names), candidateSearches)] {
+		hits, _, err := v.text.Search(ctx, TextQuery{Text: n.Text, Kinds: []EntityKind{e.Kind}, Limit: candidateHits})
+		if err != nil {
+			return nil, err
+		}
+		for _, h := range hits {
+			ids = append(ids, h.ID)
 		}
 	}
-	return ids, searched, nil
+	return ids, nil
 }
 
 // judgedApart returns for each entity those that are judged not to be the same.

@@ -1517,9 +1517,9 @@ func (v *View) searchThen(ctx context.Context, q TextQuery, w window, p PageArgs
 	}
 	cursor := func(h *Hit) string { return searchCursor(TextHit{ID: h.ID, Score: h.Score}) }
 	return newPage(hits, w, p, cursor, func(ctx context.Context) (int, error) {
-		n := 0
-		q.After, q.Limit = nil, MaxPage
-		err := v.hitsThen(ctx, q, func(*Hit) bool { n++; return true })
+		n, all := 0, q // several may count at once
+		all.After, all.Limit = nil, MaxPage
+		err := v.hitsThen(ctx, all, func(*Hit) bool { n++; return true })
 		return n, err
 	}), nil
 }

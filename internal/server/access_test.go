@@ -294,7 +294,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 	}
 	requests := map[string]func() *http.Request{
 		"query": ask("{ name }"), "introspection": ask("{ __schema { queryType { name } } }"), "mutation": ask(rename),
-		"query by GET": get("/graphql?query={name}"), "schema": get("/schema.graphql"), "metrics": get("/metrics"),
+		"query by GET": get("/graphql?query={name}"), "table": get("/graphql.csv?query={name}"), "reconciliation": get("/reconcile"), "schema": get("/schema.graphql"), "metrics": get("/metrics"),
 		"admin": get("/admin/stats"), "page": get("/graphiql"), "health": get("/healthz"), "readiness": get("/readyz"),
 	}
 	// What each gets: nobody, reader, writer, admin, stranger.
@@ -304,28 +304,32 @@ func TestWhoMayDoWhat(t *testing.T) {
 		want           map[string][]int
 	}{
 		"reads for all": {false, map[string][]int{
-			"query":         {200, 200, 200, 200, 401},
-			"introspection": {200, 200, 200, 200, 401},
-			"query by GET":  {200, 200, 200, 200, 401},
-			"mutation":      {401, 403, 200, 200, 401},
-			"schema":        {200, 200, 200, 200, 401},
-			"metrics":       {200, 200, 200, 200, 401},
-			"admin":         {401, 403, 403, 200, 401},
-			"page":          {200, 200, 200, 200, 200},
-			"health":        {200, 200, 200, 200, 200},
-			"readiness":     {200, 200, 200, 200, 200},
+			"query":          {200, 200, 200, 200, 401},
+			"introspection":  {200, 200, 200, 200, 401},
+			"query by GET":   {200, 200, 200, 200, 401},
+			"table":          {200, 200, 200, 200, 401},
+			"reconciliation": {200, 200, 200, 200, 401},
+			"mutation":       {401, 403, 200, 200, 401},
+			"schema":         {200, 200, 200, 200, 401},
+			"metrics":        {200, 200, 200, 200, 401},
+			"admin":          {401, 403, 403, 200, 401},
+			"page":           {200, 200, 200, 200, 200},
+			"health":         {200, 200, 200, 200, 200},
+			"readiness":      {200, 200, 200, 200, 200},
 		}},
 		"reads need a token": {true, map[string][]int{
-			"query":         {401, 200, 200, 200, 401},
-			"introspection": {401, 200, 200, 200, 401},
-			"query by GET":  {401, 200, 200, 200, 401},
-			"mutation":      {401, 403, 200, 200, 401},
-			"schema":        {401, 200, 200, 200, 401},
-			"metrics":       {401, 200, 200, 200, 401},
-			"admin":         {401, 403, 403, 200, 401},
-			"page":          {200, 200, 200, 200, 200},
-			"health":        {200, 200, 200, 200, 200},
-			"readiness":     {200, 200, 200, 200, 200},
+			"query":          {401, 200, 200, 200, 401},
+			"introspection":  {401, 200, 200, 200, 401},
+			"query by GET":   {401, 200, 200, 200, 401},
+			"table":          {401, 200, 200, 200, 401},
+			"reconciliation": {401, 200, 200, 200, 401},
+			"mutation":       {401, 403, 200, 200, 401},
+			"schema":         {401, 200, 200, 200, 401},
+			"metrics":        {401, 200, 200, 200, 401},
+			"admin":          {401, 403, 403, 200, 401},
+			"page":           {200, 200, 200, 200, 200},
+			"health":         {200, 200, 200, 200, 200},
+			"readiness":      {200, 200, 200, 200, 200},
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -333,6 +337,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 				c.Access = access
 				c.Access.ReadsNeedToken = test.readsNeedToken
 				c.Admin = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.Path) })
+				c.Reconcile = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.Path) })
 			})
 			for request, statuses := range test.want {
 				for i, caller := range callers {

@@ -145,17 +145,20 @@ func TestRecordsThatAreDropped(t *testing.T) {
 		"a new type":     {relationship("IS_DIRECTLY_CONSOLIDATED_BY", "IS_FRIEND_OF"), []string{`f:2: "IS_FRIEND_OF" is no known type of relationship`}, 0},
 		"deleted": {
 			relationship("</rr:Registration>", "</rr:Registration><rr:Extension><gleif:Deletion><gleif:DeletedAt>2024-01-02T08:00:00Z</gleif:DeletedAt></gleif:Deletion></rr:Extension>"),
-			[]string{"f:2: GLEIF has deleted the record of 98450051BS9C610A8T78 (2024-01-02T08:00:00Z); what earlier files said of it stays until it is retracted"}, 0,
+			[]string{"f:2: GLEIF has deleted the record of 98450051BS9C610A8T78 (2024-01-02T08:00:00Z); what earlier files said of it stays until it is retracted"},
+			0,
 		},
 		"a bad date":   {relationship("2019-06-30T00:00:00Z", "30.6.2019"), []string{`f:2: "30.6.2019" is no date; it is left out`}, 1},
 		"a new period": {relationship("RELATIONSHIP_PERIOD", "LEAP_YEAR"), []string{`f:2: "LEAP_YEAR" is no known type of period; it is left out`}, 1},
 		"columns missing": {
 			"LEI,Exception.Category,Exception.Reason.1\n020BQJXAXCZNLKIN7326,DIRECT_ACCOUNTING_CONSOLIDATION_PARENT\n020BQJXAXCZNLKIN7326,DIRECT_ACCOUNTING_CONSOLIDATION_PARENT,NO_LEI\n",
-			[]string{"f:2: the line has 2 columns and the header 3"}, 1,
+			[]string{"f:2: the line has 2 columns and the header 3"},
+			1,
 		},
 		"exceptions": {
 			"Exception.Reason.1,Exception.Reason.2,LEI,Exception.Category\nNO_LEI,BAD_MOOD,020BQJXAXCZNLKIN7326,ULTIMATE_ACCOUNTING_CONSOLIDATION_PARENT\n,,020BQJXAXCZNLKIN7326,ULTIMATE_ACCOUNTING_CONSOLIDATION_PARENT\nNO_LEI,,020BQJXAXCZNLKIN7326,SOMETHING\n",
-			[]string{`f:2: "BAD_MOOD" is no known reason of exceptions`, "f:3: the exception of 020BQJXAXCZNLKIN7326 gives no reason", `f:4: "SOMETHING" is no known category of exceptions`}, 1,
+			[]string{`f:2: "BAD_MOOD" is no known reason of exceptions`, "f:3: the exception of 020BQJXAXCZNLKIN7326 gives no reason", `f:4: "SOMETHING" is no known category of exceptions`},
+			1,
 		},
 		"no record":   {`[{"a":1},{"LEI":{"$":"020BQJXAXCZNLKIN7326"}}]`, []string{"f:1: this is no record of GLEIF: it has neither an LEI nor a relationship", "f:1: the record of 020BQJXAXCZNLKIN7326 has no name"}, 2},
 		"a duplicate": {`[{"LEI":"020BQJXAXCZNLKIN7326","Entity":{"LegalName":"A"},"Registration":{"RegistrationStatus":"DUPLICATE"}}]`, []string{"f:1: the record of 020BQJXAXCZNLKIN7326 is duplicate and names no entity of its own"}, 2},
@@ -253,4 +256,3 @@ func FuzzRead(f *testing.F) {
 	seeds = append(seeds, bytes.Repeat([]byte("<LEIRecord>"), 10), []byte("LEI,Entity.LegalName\n020BQJXAXCZNLKIN7326,\"A\"\n"))
 	ingesttest.Fuzz(f, gleif.Format, seeds...)
 }
-
