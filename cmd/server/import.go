@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -70,6 +71,11 @@ type importing struct {
 	Resume   bool     `help:"Go on where an import of the same files was interrupted. Default ${default}, environment KEIRETSU_RESUME." default:"false"`
 }
 
+// importMemory is what the garbage collector aims at while files are imported, in
+// bytes. About a third of it lives at any time, most of that in the engine, which
+// makes garbage as fast as rows.
+const importMemory = 1 << 30
+
 // Help goes on where the first line of help ends.
 func (c *importing) Help() string {
 	var b strings.Builder
@@ -121,6 +127,10 @@ func (c *importing) Run(ctx context.Context, m *Main, f *folder) error {
 	}
 	if c.Server != "" {
 		return c.send(ctx, m, format, q)
+	}
+	if m.Getenv("GOMEMLIMIT") == "" {
+		// Restored at the end, for a test runs more than one command.
+		defer debug.SetMemoryLimit(debug.SetMemoryLimit(importMemory))
 	}
 	unmake, err := f.make(ctx, m)
 	if err != nil {
