@@ -2,7 +2,6 @@ package main
 
 import (
 	"archive/zip"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +11,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -71,6 +71,11 @@ type importing struct {
 	Resume   bool     `help:"Go on where an import of the same files was interrupted. Default ${default}, environment KEIRETSU_RESUME." default:"false"`
 }
 
+// importMemory is what the garbage collector aims at while files are imported, in
+// bytes. About a third of it lives at any time, most of that in the engine, which
+// makes garbage as fast as rows.
+const importMemory = 1 << 30
+
 // Help goes on where the first line of help ends.
 func (c *importing) Help() string {
 	var b strings.Builder
@@ -122,6 +127,10 @@ func (c *importing) Run(ctx context.Context, m *Main, f *folder) error {
 	}
 	if c.Server != "" {
 		return c.send(ctx, m, format, q)
+	}
+	if m.Getenv("GOMEMLIMIT") == "" {
+		// Restored at the end, for a test runs more than one command.
+		defer debug.SetMemoryLimit(debug.SetMemoryLimit(importMemory))
 	}
 	unmake, err := f.make(ctx, m)
 	if err != nil {
@@ -327,11 +336,17 @@ func (f *folder) spool(ctx context.Context, from io.Reader) (path string, err er
 	if err != nil {
 		return "", err
 	}
-	stop := context.AfterFunc(ctx, func() { _ = file.Close() }) // which ends the copying
-	defer stop()
-	_, err = io.Copy(file, from)
-	err = cmp.Or(ctx.Err(), errors.Join(err, file.Close()))
-	if err != nil {
+	copied := make(chan error, 1)
+	go func() {
+		_, err := io.Copy(file, from)
+		copied <- err
+	}()
+	select {
+	case err = <-copied:
+	case <-ctx.Done(): // what is read may never end, and nobody waits for it
+		err = ctx.Err()
+	}
+	if err = errors.Join(err, file.Close()); err != nil {
 		return "", errors.Join(err, os.Remove(file.Name()))
 	}
 	return file.Name(), nil
@@ -370,7 +385,9 @@ func (a *administration) Import(ctx context.Context, q control.ImportRequest, to
 	if err != nil {
 		return ingest.Report{}, err
 	}
-	i := &ingest.Import{Format: format, Graph: a.graph.Stream(), By: q.By, Recorded: q.Recorded, DryRun: q.DryRun, Progress: told}
+	stream := a.graph.Stream()
+	defer stream.Close()
+	i := &ingest.Import{Format: format, Graph: stream, By: q.By, Recorded: q.Recorded, DryRun: q.DryRun, Progress: told}
 	for _, file := range q.Files {
 		files, err := unpack.Files(file.Path, file.Name)
 		if err != nil {

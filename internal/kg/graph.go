@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 )
@@ -28,6 +29,8 @@ type Graph struct {
 	// last is when the newest write was made, guarded by writing; zero until
 	// that has been read.
 	last time.Time
+	// unwritten is set while a stream fills a store that was empty.
+	unwritten atomic.Pointer[unwritten]
 }
 
 // Options of a Graph.
@@ -121,6 +124,9 @@ func (g *Graph) stage(ctx context.Context, w Write) (Applied, func(context.Conte
 	if len(a.moved) > 0 && len(batch.Put)+len(batch.Delete) > MaxBatch {
 		return Applied{}, nil, a.tooLarge()
 	}
+	if u := g.unwritten.Load(); u != nil {
+		u.note(batch)
+	}
 	revision, wait, err := g.hand(ctx, batch)
 	if err != nil {
 		return Applied{}, nil, err
@@ -134,10 +140,15 @@ func (g *Graph) stage(ctx context.Context, w Write) (Applied, func(context.Conte
 
 // draft opens the moment on which the next write builds.
 func (g *Graph) draft(ctx context.Context) (Snapshot, error) {
+	open := g.store.Snapshot
 	if s, ok := g.store.(Stager); ok {
-		return s.Draft(ctx)
+		open = s.Draft
 	}
-	return g.store.Snapshot(ctx)
+	snap, err := open(ctx)
+	if u := g.unwritten.Load(); u != nil && err == nil {
+		return &sparing{snap, u}, nil
+	}
+	return snap, err
 }
 
 // hand gives a batch to the store.

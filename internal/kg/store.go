@@ -149,6 +149,9 @@ type Batch struct {
 	// Put replaces or adds whole records. The engine finds and removes the
 	// index rows of what a record said before.
 	Put []Record
+	// Fresh, where it is set, is aligned with Put: true says that the store has
+	// nothing under the id of the record, so that an engine need not look.
+	Fresh []bool
 	// Delete removes records by id. Relations and observations are deleted
 	// before or together with the entities they name.
 	Delete []ID
@@ -486,6 +489,9 @@ func (q *ScanQuery) Admits(p ScanPlace) bool {
 func (b *Batch) Check() error {
 	if n := len(b.Put) + len(b.Delete); n > MaxBatch {
 		return fmt.Errorf("a batch of %d records, more than %d: %w", n, MaxBatch, ErrTooLarge)
+	}
+	if b.Fresh != nil && len(b.Fresh) != len(b.Put) {
+		return fmt.Errorf("a batch says of %d of %d records that they are fresh: %w", len(b.Fresh), len(b.Put), ErrInvalid)
 	}
 	seen := make(map[ID]bool, len(b.Put)+len(b.Delete))
 	once := func(id ID) error {

@@ -12,15 +12,51 @@ type Stream struct {
 	graph *Graph
 	// wait waits for the newest write, nil where there is none.
 	wait func(context.Context) error
+	// begun says that there was a first write, and unwritten what the stream
+	// knows since then, where the graph was empty.
+	begun     bool
+	unwritten *unwritten
 }
 
-// Stream returns a stream of writes to the graph.
+// Stream returns a stream of writes to the graph. It is closed after its last. If
+// the graph is empty at its first write, it remembers in 64 MiB what has been
+// written, and asks the store for nothing that cannot be there.
 func (g *Graph) Stream() *Stream { return &Stream{graph: g} }
+
+// begin looks whether the graph is empty.
+func (s *Stream) begin(ctx context.Context) error {
+	s.graph.writing.Lock()
+	defer s.graph.writing.Unlock()
+	snap, err := s.graph.draft(ctx)
+	if err != nil {
+		return err
+	}
+	defer snap.Close()
+	if snap.Revision() == 0 {
+		s.unwritten = newUnwritten()
+		s.graph.unwritten.Store(s.unwritten)
+	}
+	s.begun = true
+	return nil
+}
+
+// Close lets go of what the stream remembers. What was written stays.
+func (s *Stream) Close() {
+	if s.unwritten != nil {
+		s.graph.unwritten.CompareAndSwap(s.unwritten, nil)
+	}
+	s.unwritten = nil
+}
 
 // Apply is Graph.Apply, but returns before the write would survive a power cut.
 // A crash takes back the newest writes of a stream, never one without those
 // behind it. Readers see the write a moment later.
 func (s *Stream) Apply(ctx context.Context, w Write) (Applied, error) {
+	if !s.begun {
+		if err := s.begin(ctx); err != nil {
+			return Applied{}, err
+		}
+	}
 	applied, wait, err := s.graph.stage(ctx, w)
 	if err != nil {
 		return Applied{}, err

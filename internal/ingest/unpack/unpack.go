@@ -22,7 +22,7 @@ const (
 	// are packed 10 to 60 times, and nothing that is meant to be read reaches
 	// 250. Up to freeSize nobody counts.
 	maxRatio = 250
-	freeSize = 64 << 20
+	freeSize = 16 << 20
 	// maxMembers bounds the files of an archive.
 	maxMembers = 10_000
 )

@@ -93,8 +93,8 @@ func (s *Store) stage(ctx context.Context, b *kg.Batch) (kg.Revision, *group, er
 	r := s.reader(ctx, staged, &s.work)
 	defer r.close()
 	w := &writer{reader: r, counts: maps.Clone(s.counts)}
-	for _, record := range b.Put {
-		if err := w.put(record); err != nil {
+	for i, record := range b.Put {
+		if err := w.put(record, len(b.Fresh) > 0 && b.Fresh[i]); err != nil {
 			return 0, nil, err
 		}
 	}

@@ -250,11 +250,18 @@ type writer struct {
 }
 
 // put writes the rows of a record, and takes away those of what its id stood
-// for before. A record that is stored as it is changes nothing.
-func (w *writer) put(record kg.Record) error {
+// for before, unless there is nothing. A record that is stored as it is changes
+// nothing.
+func (w *writer) put(record kg.Record, nothingBefore bool) error {
 	fresh, err := rowsOf(record)
 	if err != nil {
 		return err
+	}
+	if nothingBefore {
+		w.rows = append(w.rows, fresh...)
+		w.recount(0, record.RecordKind())
+		w.touched = append(w.touched, kg.Touch{Kind: record.RecordKind(), ID: record.RecordID(), About: kg.TouchedBy(nil, record)})
+		return nil
 	}
 	old, err := w.stored(record.RecordID())
 	if err != nil {

@@ -1,0 +1,97 @@
+package kg_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"keiretsu/internal/kg"
+	"keiretsu/internal/kg/kgtest"
+)
+
+// TestStreamIntoAnEmptyGraph: what a stream makes of an empty graph, asking the
+// store for as little as it can, is what ordinary writes make of it.
+func TestStreamIntoAnEmptyGraph(t *testing.T) {
+	for seed := range uint64(30) {
+		plain, streamed := kgtest.NewModel(), kgtest.NewModel()
+		g, s := graphOver(plain), graphOver(streamed).Stream()
+		random := rand.New(rand.NewPCG(seed, 1))
+		for _, w := range append([]kg.Write{basics()}, randomWrites(random, 25)...) {
+			want, wantErr := g.Apply(t.Context(), w)
+			got, gotErr := s.Apply(t.Context(), w)
+			if diff := kgtest.Diff(want, got); diff != "" || (wantErr == nil) != (gotErr == nil) {
+				t.Fatalf("seed %d: %v and %v, applied (-plain +streamed):\n%s", seed, wantErr, gotErr, diff)
+			}
+		}
+		if err := s.Sync(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s.Close()
+		if diff := kgtest.Diff(everything(t, plain), everything(t, streamed)); diff != "" {
+			t.Fatalf("seed %d (-plain +streamed):\n%s", seed, diff)
+		}
+	}
+}
+
+// randomWrites are writes about few entities, so that they bear on one another.
+func randomWrites(random *rand.Rand, n int) []kg.Write {
+	var writes []kg.Write
+	var recorded []*kg.Claim
+	id := func() kg.ID { return kg.ID(fmt.Sprintf("e%d", random.IntN(8))) }
+	for line := range n {
+		w := kg.Write{KeepRetracted: random.IntN(2) == 0}
+		for range 1 + random.IntN(4) {
+			a, b := id(), id()
+			share := kg.ExactShare(float64(random.IntN(100)))
+			from := fmt.Sprint(2000 + random.IntN(20))
+			locator := fmt.Sprint(line)
+			switch random.IntN(8) {
+			case 0, 1:
+				w.Claims = append(w.Claims, entity(a, kg.KindCompany, "Name "+string(a))...)
+			case 2:
+				w.Claims = append(w.Claims, said(locator, &kg.RelationStatement{Type: kg.Owns, From: a, To: b, Start: kg.MustDate(from), Stake: &share}))
+			case 3:
+				w.Claims = append(w.Claims, said(locator, acquired(a, b, from)))
+			case 4:
+				w.Claims = append(w.Claims, said(locator, &kg.RelationStatement{Type: kg.MergedInto, From: a, To: b, Start: kg.MustDate(from)}))
+			case 5:
+				w.Claims = append(w.Claims, said(locator, &kg.Figure{Subject: a, Metric: "revenue", Value: float64(random.IntN(3)), Unit: "USD", Period: kg.MustPeriod(from)}))
+			case 6:
+				w.Claims = append(w.Claims, said(locator, &kg.SameStatement{Entity: a, As: b}))
+			case 7:
+				if len(recorded) > 0 {
+					w.Retractions = append(w.Retractions, kg.Retract{ID: recorded[random.IntN(len(recorded))].ContentID(), Reason: "wrong"})
+				}
+			}
+		}
+		recorded = append(recorded, w.Claims...)
+		writes = append(writes, w)
+	}
+	return writes
+}
+
+// everything lists all records and changes of a store.
+func everything(t *testing.T, store kg.Store) []any {
+	t.Helper()
+	snap, err := store.Snapshot(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer snap.Close()
+	var all []any
+	for kind := kg.RecordKind(1); kind <= kg.RecordReceipt; kind++ {
+		for r, err := range snap.Scan(t.Context(), kg.ScanQuery{Kind: kind}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, r)
+		}
+	}
+	for c, err := range store.Changes(t.Context(), 0) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, c)
+	}
+	return all
+}
