@@ -144,6 +144,14 @@ const (
 	DeclaredUltimate = "ultimate"
 )
 
+// The words of a RELATED_TO that tell in which country an entity is. They are
+// compared when candidates are; otherwise they are words like others.
+const (
+	RegisteredIn = "is registered in"
+	SeatedIn     = "has its seat in"
+	InCountry    = "is in the country"
+)
+
 // declared returns what the attributes declare, or "".
 func declared(attributes []Attribute) string {
 	for _, a := range attributes {
