@@ -26,6 +26,7 @@ type Format struct {
 // Formats returns all formats, by name.
 func Formats() []Format {
 	return []Format{
+		{"bods", "statements of the Beneficial Ownership Data Standard 0.4, as a JSON array", writeBODS},
 		{"csv", "tables in a zip archive, one for each kind of thing, for spreadsheets and databases", writeCSV},
 		{"ftm", "entities of FollowTheMoney, one JSON object a line, for Aleph and OpenSanctions tools", writeFtM},
 		{"graphml", "entities and relations as GraphML, for Gephi, yEd, Cytoscape and NetworkX", writeGraphML},
