@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"path/filepath"
 
 	"keiretsu/internal/auth"
 	"keiretsu/internal/server"
@@ -106,7 +105,7 @@ func (a *authFlags) auditLog(m *Main, f *folder, log *slog.Logger) (*auth.Log, e
 	case "-":
 		return auth.NewLog(m.Stderr, log), nil
 	case "":
-		return auth.OpenLog(filepath.Join(f.Data, "audit.jsonl"), log)
+		return auth.OpenLog(f.audit(), log)
 	default:
 		return auth.OpenLog(a.AuditLog, log)
 	}

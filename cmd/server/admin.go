@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"sync"
 
+	"keiretsu/internal/auth"
 	"keiretsu/internal/control"
 	"keiretsu/internal/kg"
 	"keiretsu/internal/kg/badgerstore"
@@ -38,6 +39,8 @@ type administration struct {
 	lag   *lag
 	// importing is held by an import: there is one at a time.
 	importing sync.Mutex
+	// audit is the audit log of a server; nil where none runs.
+	audit *auth.Log
 }
 
 var _ control.Admin = (*administration)(nil)

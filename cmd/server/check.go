@@ -8,6 +8,7 @@ import (
 	"log/slog"
 
 	"keiretsu/internal/control"
+	"keiretsu/internal/ingest"
 	"keiretsu/internal/kg"
 	"keiretsu/internal/kg/badgerstore"
 	"keiretsu/internal/search"
@@ -196,9 +197,14 @@ func (a *administration) searchStanding(ctx context.Context) (search.Standing, e
 
 // repair makes good what can be, rows before the facts that are read from them.
 // What it finds on the way is passed on.
-func (a *administration) repair(ctx context.Context, found func(control.Finding) error) error {
+func (a *administration) repair(ctx context.Context, found func(control.Finding) error) (err error) {
+	line := a.announcement(ctx, "check --repair", localUser())
+	if err := line.begin(a.folder, a.log); err != nil {
+		return err
+	}
+	defer func() { line.done(ingest.Sum{}, err) }()
 	damaged, left := false, false
-	_, err := a.store.Repair(ctx, checking(func(f control.Finding) error {
+	_, err = a.store.Repair(ctx, checking(func(f control.Finding) error {
 		left = left || !f.Repairable
 		return found(f)
 	}, &damaged))

@@ -403,9 +403,13 @@ func (a *administration) Import(ctx context.Context, q control.ImportRequest, to
 	if err != nil {
 		return ingest.Report{}, shown(err)
 	}
+	line := a.announcement(ctx, "import "+q.Format, q.By)
+	i.Graph = announced{stream, func() error { return line.begin(a.folder, a.log) }}
 	i.Resume, i.Note = j.steps, j.note
 	report, err := i.Run(ctx)
-	return report, shown(errors.Join(err, j.close(err == nil)))
+	err = shown(errors.Join(err, j.close(err == nil)))
+	line.done(report.Applied, err)
+	return report, err
 }
 
 // shown turns an error of reading files into one that whoever asked may see.

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -12,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"keiretsu/internal/auth"
 )
 
 const jsonlHead = `{"keiretsu":{"format":"keiretsu-jsonl","version":1}}` + "\n"
@@ -141,13 +144,66 @@ func TestImportOverHTTP(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, line := range []string{`"event":"begin"`, `"event":"done"`, `"event":"refused"`, `"principal":"token:ann"`, `"path":"/import/jsonl"`} {
+	for _, line := range []string{
+		`"event":"refused"`, `"event":"begin"`, `"principal":"token:ann"`, `"path":"/import/jsonl"`,
+		`"code":"OK","revision":2,"counts":{"entities":2,"recorded":5,"relations":1}`,
+	} {
 		if !strings.Contains(string(audit), line) {
 			t.Errorf("the audit log has no %s:\n%s", line, audit)
 		}
 	}
+	if n := strings.Count(string(audit), `"event":"done"`); n != strings.Count(string(audit), `"event":"begin"`) {
+		t.Errorf("%d writes have ended, and others have begun:\n%s", n, audit)
+	}
 	if left, err := filepath.Glob(filepath.Join(data, ".import-*")); err != nil || len(left) > 0 {
 		t.Errorf("%v is left, %v", left, err)
+	}
+}
+
+// TestImportsAreAnnounced: an import on the machine itself has its lines in the audit
+// log, whether a server holds the folder or none does.
+func TestImportsAreAnnounced(t *testing.T) {
+	dir := t.TempDir()
+	good, broken := filepath.Join(dir, "good.jsonl"), filepath.Join(dir, "broken.jsonl")
+	write(t, good, holdings(5))
+	write(t, broken, jsonlHead+`{"source`)
+	lines := func(data string) (lines []auth.Entry) {
+		text, err := os.ReadFile(filepath.Join(data, "audit.jsonl"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			var e auth.Entry
+			if err := json.Unmarshal([]byte(line), &e); err != nil {
+				t.Fatal(err)
+			}
+			lines = append(lines, e)
+		}
+		return lines
+	}
+	for name, held := range map[string]bool{"by a server": true, "by nobody": false} {
+		t.Run(name, func(t *testing.T) {
+			data := filepath.Join(dir, name)
+			if held {
+				p := start(t, data)
+				defer p.stop(t)
+			}
+			refuses(t, []string{"import", "jsonl", broken, "--data", data}, "cut off")
+			command(t, "import", "jsonl", good, "--data", data, "--dry-run")
+			command(t, "import", "jsonl", good, "--data", data)
+			got := lines(data)
+			if len(got) != 2 {
+				t.Fatalf("%d lines: %+v", len(got), got)
+			}
+			for i, e := range got {
+				if e.Event != []string{auth.EventBegin, auth.EventDone}[i] || e.Path != "import jsonl" || !strings.HasPrefix(e.Principal, "local:") || e.RequestID == "" || e.RequestID != got[0].RequestID {
+					t.Errorf("line %d: %+v", i, e)
+				}
+			}
+			if done := got[1]; done.Code != "OK" || done.Revision == 0 || done.Counts["recorded"] == 0 {
+				t.Errorf("the last line says nothing of what came of it: %+v", done)
+			}
+		})
 	}
 }
 

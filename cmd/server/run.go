@@ -90,7 +90,11 @@ func (c *serve) Run(ctx context.Context, m *Main, f *folder) (err error) {
 		return err
 	}
 	g := kg.NewGraph(store, kg.Options{Text: index, Budget: kg.Budget{Nodes: c.WalkNodes, Edges: c.WalkEdges, Time: c.WalkTime}})
-	admin := &administration{folder: f, store: store, graph: g, backups: backups, log: log, index: index, lag: newLag()}
+	if entry.access.Audit, err = c.Access.auditLog(m, f, log); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, entry.access.Audit.Close()) }()
+	admin := &administration{folder: f, store: store, graph: g, backups: backups, log: log, index: index, lag: newLag(), audit: entry.access.Audit}
 	defer f.offer(ctx, admin, log)()
 
 	if err := loadSeeds(ctx, g, index, log); err != nil {
@@ -98,10 +102,6 @@ func (c *serve) Run(ctx context.Context, m *Main, f *folder) (err error) {
 	}
 
 	defer tell(ctx, g, index)()
-	if entry.access.Audit, err = c.Access.auditLog(m, f, log); err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, entry.access.Audit.Close()) }()
 	defer entry.watch(ctx)()
 
 	follows := readiness(store, index, admin.lag, c.ReadyLag)

@@ -1,6 +1,7 @@
 package auth
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -53,6 +54,20 @@ type Entry struct {
 	Counts map[string]int `json:"counts,omitempty"`
 	// Suppressed counts refusals before this one that have no line of their own.
 	Suppressed int `json:"suppressed,omitempty"`
+}
+
+type entryKey struct{}
+
+// WithEntry returns a context that carries the line about a request, for where it is
+// known what the request does.
+func WithEntry(ctx context.Context, e Entry) context.Context {
+	return context.WithValue(ctx, entryKey{}, e)
+}
+
+// EntryFrom returns the line that the context carries; ok is false where it has none.
+func EntryFrom(ctx context.Context) (e Entry, ok bool) {
+	e, ok = ctx.Value(entryKey{}).(Entry)
+	return e, ok
 }
 
 // Log is an audit log: JSON lines, only ever added to. It is safe for

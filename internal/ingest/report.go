@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -51,6 +52,16 @@ type Sum struct {
 	Relations    int         `json:"relations"`
 	Observations int         `json:"observations"`
 	Revision     kg.Revision `json:"revision"`
+}
+
+// Counts returns what was counted, by name, without what is 0.
+func (s Sum) Counts() map[string]int {
+	counts := map[string]int{
+		"recorded": s.Recorded, "known": s.Known, "withheld": s.Withheld, "retracted": s.Retracted,
+		"entities": s.Entities, "relations": s.Relations, "observations": s.Observations,
+	}
+	maps.DeleteFunc(counts, func(_ string, n int) bool { return n == 0 })
+	return counts
 }
 
 func (s *Sum) add(a kg.Applied) {

@@ -6,7 +6,9 @@ import (
 	"maps"
 	"math"
 	"reflect"
+	"runtime"
 	"slices"
+	"sync"
 	"time"
 )
 
@@ -36,8 +38,8 @@ func Sound(r Record) error {
 // that were altered or lack what they name, then facts that are not what the
 // claims give. Where claims are wrong, facts are not looked at.
 //
-// It takes the graph entity by entity. What it keeps in memory are the ids of
-// all entities.
+// It takes the graph entity by entity, on all processors. What it keeps in memory
+// are the ids of all entities.
 func Audit(ctx context.Context, snap Snapshot, found func(Flaw) error) error {
 	a := &audit{ctx: ctx, snap: snap, found: found}
 	return a.run()
@@ -105,8 +107,6 @@ type audit struct {
 	resting map[ID]ID
 	// relations and observations count the facts looked at.
 	relations, observations int64
-	// past gives the facts of what is looked at.
-	past *pastSnapshot
 }
 
 func (a *audit) run() error {
@@ -122,10 +122,8 @@ func (a *audit) run() error {
 		}
 		there[r.RecordID()] = true
 	}
-	for page := range slices.Chunk(slices.Sorted(maps.Keys(there)), auditAtOnce) {
-		if err := a.page(page, nil); err != nil {
-			return err
-		}
+	if err := a.pages(slices.Sorted(maps.Keys(there)), nil); err != nil {
+		return err
 	}
 	left, err := a.left(there)
 	if err != nil {
@@ -140,10 +138,8 @@ func (a *audit) run() error {
 	for id := range left {
 		absent[id] = true
 	}
-	for page := range slices.Chunk(slices.Sorted(maps.Keys(absent)), auditAtOnce) {
-		if err := a.page(page, left); err != nil {
-			return err
-		}
+	if err := a.pages(slices.Sorted(maps.Keys(absent)), left); err != nil {
+		return err
 	}
 	for _, fact := range slices.Sorted(maps.Keys(a.resting)) {
 		claim := a.resting[fact]
@@ -226,12 +222,75 @@ func (a *audit) claims() (sound bool, err error) {
 // endOfKnowledge is an instant behind everything that is recorded.
 var endOfKnowledge = time.Unix(1<<40, 0)
 
+// pages compares the facts of all these entities with what the claims give, as
+// many pages at once as there are processors, and tells what it found in their
+// order. In left are the facts of entities that are not there, of which a snapshot
+// does not speak.
+func (a *audit) pages(ids []ID, left map[ID][]Record) error {
+	pages := slices.Collect(slices.Chunk(ids, auditAtOnce))
+	for some := range slices.Chunk(pages, runtime.GOMAXPROCS(0)) {
+		looks, errs := make([]*look, len(some)), make([]error, len(some))
+		var all sync.WaitGroup
+		for i, page := range some {
+			looks[i] = &look{audit: a, past: newPast(a.snap, endOfKnowledge, math.MaxInt)}
+			all.Go(func() { errs[i] = looks[i].page(page, left) })
+		}
+		all.Wait()
+		for i, l := range looks {
+			if errs[i] != nil {
+				return errs[i]
+			}
+			if err := a.take(l); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// take takes down what a look at a page has found.
+func (a *audit) take(l *look) error {
+	a.relations += l.relations
+	a.observations += l.observations
+	for _, id := range l.there {
+		delete(a.resting, id)
+	}
+	for _, m := range l.amiss {
+		if err := a.found(m.Flaw); err != nil {
+			return err
+		}
+		if a.heal != nil && m.Derived {
+			if err := a.heal(m.ID, m.given); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// look is a look at a page of entities. It changes nothing of the audit, for others
+// look at the same time.
+type look struct {
+	*audit
+	// past gives the facts as claims give them.
+	past *pastSnapshot
+	// relations and observations count the facts looked at, there are those of
+	// them that are missing elsewhere.
+	relations, observations int64
+	there                   []ID
+	amiss                   []amiss
+}
+
+// amiss is a flaw with what belongs in the place of the fact.
+type amiss struct {
+	Flaw
+	given Record
+}
+
 // page compares the facts of some entities with what the claims give. A relation
-// is looked at where it ends. In left are the facts of entities that are not
-// there, of which a snapshot does not speak.
-func (a *audit) page(ids []ID, left map[ID][]Record) error {
-	a.past = newPast(a.snap, endOfKnowledge, math.MaxInt)
-	if err := a.entities(ids); err != nil {
+// is looked at where it ends.
+func (l *look) page(ids []ID, left map[ID][]Record) error {
+	if err := l.entities(ids); err != nil {
 		return err
 	}
 	q := RelationQuery{Of: ids, Direction: In}
@@ -241,55 +300,56 @@ func (a *audit) page(ids []ID, left map[ID][]Record) error {
 			stored[r.RecordID()] = r
 		}
 	}
-	for e, err := range a.past.Relations(a.ctx, q) {
+	for e, err := range l.past.Relations(l.ctx, q) {
 		if err != nil {
 			return err
 		}
 		want[e.Relation.ID] = e.Relation
 	}
-	for e, err := range a.snap.Relations(a.ctx, q) {
+	for e, err := range l.snap.Relations(l.ctx, q) {
 		if err != nil {
 			return err
 		}
-		a.relations++
+		l.relations++
 		stored[e.Relation.ID] = e.Relation
 	}
 	figures := ObservationQuery{Of: ids}
-	for f, err := range a.past.Observations(a.ctx, figures) {
+	for f, err := range l.past.Observations(l.ctx, figures) {
 		if err != nil {
 			return err
 		}
 		want[f.Observation.ID] = f.Observation
 	}
-	for f, err := range a.snap.Observations(a.ctx, figures) {
+	for f, err := range l.snap.Observations(l.ctx, figures) {
 		if err != nil {
 			return err
 		}
-		a.observations++
+		l.observations++
 		stored[f.Observation.ID] = f.Observation
 	}
-	for c, err := range a.past.Conflicts(a.ctx, ids) {
+	for c, err := range l.past.Conflicts(l.ctx, ids) {
 		if err != nil {
 			return err
 		}
 		want[c.ID] = c
 	}
-	for c, err := range a.snap.Conflicts(a.ctx, ids) {
+	for c, err := range l.snap.Conflicts(l.ctx, ids) {
 		if err != nil {
 			return err
 		}
 		stored[c.ID] = c
 	}
-	return a.compare(want, stored)
+	l.compare(want, stored)
+	return nil
 }
 
 // entities compares the entities with what the claims about them give.
-func (a *audit) entities(ids []ID) error {
+func (l *look) entities(ids []ID) error {
 	given := make(map[ID]Record)
-	if err := a.past.recollect(a.ctx).recallEntities(ids, given); err != nil {
+	if err := l.past.recollect(l.ctx).recallEntities(ids, given); err != nil {
 		return err
 	}
-	records, err := a.snap.Get(a.ctx, ids)
+	records, err := l.snap.Get(l.ctx, ids)
 	if err != nil {
 		return err
 	}
@@ -301,24 +361,25 @@ func (a *audit) entities(ids []ID) error {
 		}
 		if r := given[id]; r != nil {
 			want[id] = r
-		} else if a.spoken[id] {
-			if err := a.found(Flaw{RecordEntity, id, "claims speak of it, and none says that it exists", false}); err != nil {
-				return err
-			}
+		} else if l.spoken[id] {
+			l.amiss = append(l.amiss, amiss{Flaw{RecordEntity, id, "claims speak of it, and none says that it exists", false}, nil})
 			delete(stored, id)
 		}
 	}
-	return a.compare(want, stored)
+	l.compare(want, stored)
+	return nil
 }
 
-// compare reports facts that differ, in order of id.
-func (a *audit) compare(want, stored map[ID]Record) error {
+// compare takes down facts that differ, in order of id.
+func (l *look) compare(want, stored map[ID]Record) {
 	ids := make(map[ID]Record, len(want))
 	maps.Copy(ids, want)
 	maps.Copy(ids, stored)
 	for _, id := range slices.Sorted(maps.Keys(ids)) {
 		given, has := want[id], stored[id]
-		delete(a.resting, id)
+		if _, missed := l.resting[id]; missed {
+			l.there = append(l.there, id)
+		}
 		problem := ""
 		switch {
 		case has == nil:
@@ -330,16 +391,8 @@ func (a *audit) compare(want, stored map[ID]Record) error {
 		default:
 			continue
 		}
-		if err := a.found(Flaw{ids[id].RecordKind(), id, problem, true}); err != nil {
-			return err
-		}
-		if a.heal != nil {
-			if err := a.heal(id, given); err != nil {
-				return err
-			}
-		}
+		l.amiss = append(l.amiss, amiss{Flaw{ids[id].RecordKind(), id, problem, true}, given})
 	}
-	return nil
 }
 
 // left returns the facts about entities that are not there. That there are some

@@ -147,24 +147,11 @@ func (g *gatekeeper) administration(next http.Handler) http.Handler {
 	}))
 }
 
-// importing passes on files from someone who may write, with a line in the audit
-// log before anything happens and one behind it.
+// importing passes on files from someone who may write, with the line for the audit
+// log that is written when the import begins.
 func (g *gatekeeper) importing(next http.Handler) http.Handler {
 	return g.needs(auth.ScopeWrite, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if g.Audit == nil {
-			next.ServeHTTP(w, r)
-			return
-		}
-		entry := g.entry(r.Context(), auth.EventBegin)
-		if err := g.Audit.Append(entry); err != nil {
-			g.reject(r.Context(), w, errNoAudit)
-			return
-		}
-		defer func() {
-			entry.Event = auth.EventDone
-			_ = g.Audit.Append(entry) // as for mutations
-		}()
-		next.ServeHTTP(w, r)
+		next.ServeHTTP(w, r.WithContext(auth.WithEntry(r.Context(), g.entry(r.Context(), auth.EventBegin))))
 	}))
 }
 

@@ -86,7 +86,7 @@ func (s *Store) check(ctx context.Context, o Checking, m *mender) (Checked, erro
 	err := s.atNewest(ctx, "check", func(r *reader, at kg.Revision) error {
 		c := &checker{
 			reader: r, Checking: o, at: at, mender: m, digest: newDigest(),
-			counts: make(map[kg.RecordKind]int64), there: make(map[*family]int64),
+			counts: make(map[kg.RecordKind]int64), adder: newAdder(), asked: noSums(),
 			broken: make(map[kg.ID]bool), told: make(map[kg.ID]bool),
 			checked: Checked{Rows: make(map[string]int64)},
 		}
@@ -147,9 +147,10 @@ func (s *Store) amend(rows []row, h head) error {
 	return s.take(next).wait(context.Background())
 }
 
-// checker goes through all rows once by what the records ask for, and then
-// counts them: rows that no record asks for are noticed by their number, and
-// only then looked for.
+// checker goes through all records in the order of their ids and adds up the rows
+// that they ask for, and then through all rows in the order in which they lie.
+// Where the two sums of a family are one, its rows are what they should be. Only
+// where not are they looked at one by one, for which the records are read again.
 type checker struct {
 	*reader
 	Checking
@@ -157,10 +158,13 @@ type checker struct {
 	mender *mender // nil where nothing is to be changed
 
 	digest *digest
-	// counts are the records that there are, there the rows of every family
-	// that a record asks for and that are there.
+	// counts are the records that there are, asked the rows of every family that
+	// they ask for.
 	counts map[kg.RecordKind]int64
-	there  map[*family]int64
+	adder  adder
+	asked  map[*family]*sum
+	// changes counts the entries of the change log.
+	changes int64
 	// broken are ids whose record cannot be read, told those that are reported
 	// as a whole.
 	broken, told map[kg.ID]bool
@@ -238,7 +242,6 @@ func (c *checker) meta() error {
 		return c.lost(metaRows.key(textOf(identityName)), "%s", plainly(err))
 	}
 	c.checked.Store, c.checked.Revision = storeName(who.store), c.at
-	c.there[metaRows] = 2
 	return nil
 }
 
@@ -258,7 +261,7 @@ func (c *checker) changeLog() error {
 		if err != nil {
 			return true, nil // found when rows are counted
 		}
-		c.there[changeRows]++
+		c.changes++
 		revision := kg.Revision(terms[0].n)
 		if revision > c.at {
 			return true, c.lost(key, "it is of a revision that the store has not come to")
@@ -281,22 +284,49 @@ func (c *checker) changeLog() error {
 	return gap(c.at + 1)
 }
 
-// records looks at every record and the rows that it asks for, those of a window
-// in the order in which they lie.
+// records looks at every record, and adds up the rows that it asks for.
 func (c *checker) records() error {
 	return c.windows(func(records []loaded) error {
-		var asked []askedRow
 		for _, l := range records {
 			rows, err := c.asks(l)
 			if err != nil {
 				return err
 			}
-			asked = append(asked, rows...)
+			for _, row := range rows {
+				c.adder.add(c.asked[familyAt(row.key)], row.key, row.value)
+			}
+		}
+		return nil
+	})
+}
+
+// compareAll looks for every row that a record asks for of the families, those of
+// a window in the order in which they lie, and counts those that are there.
+func (c *checker) compareAll(families map[*family]bool, there map[*family]int64) error {
+	return c.windows(func(records []loaded) error {
+		var asked []askedRow
+		for _, l := range records {
+			if l.err != nil || c.broken[l.id] {
+				continue // told of
+			}
+			rows, err := rowsOf(l.record)
+			if err != nil {
+				return err
+			}
+			for i, row := range rows {
+				if families[familyAt(row.key)] {
+					asked = append(asked, askedRow{row, l.record, i == 0 || i == 1 && !livesAtID(l.record.RecordKind())})
+				}
+			}
 		}
 		slices.SortFunc(asked, func(a, b askedRow) int { return bytes.Compare(a.key, b.key) })
 		for _, a := range asked {
-			if err := c.compare(a); err != nil {
+			ok, err := c.compare(a)
+			if err != nil {
 				return err
+			}
+			if ok {
+				there[familyAt(a.key)]++
 			}
 		}
 		return nil
@@ -312,7 +342,7 @@ type askedRow struct {
 }
 
 // asks returns the rows that a record asks for, unless it is reported as a whole.
-func (c *checker) asks(l loaded) ([]askedRow, error) {
+func (c *checker) asks(l loaded) ([]row, error) {
 	if l.err != nil {
 		return nil, c.unreadable(idRows.key(idOf(l.id)), l.value, l.err)
 	}
@@ -333,34 +363,27 @@ func (c *checker) asks(l loaded) ([]askedRow, error) {
 		return nil, err
 	}
 	c.digest.record(kind, l.id, e.b)
-	asked := make([]askedRow, len(rows))
-	for i, row := range rows {
-		asked[i] = askedRow{row, l.record, i == 0 || i == 1 && !livesAtID(kind)}
-	}
-	return asked, nil
+	return rows, nil
 }
 
 // compare looks whether a row of a record is there and says what it should.
-func (c *checker) compare(want askedRow) error {
+func (c *checker) compare(want askedRow) (there bool, err error) {
 	same := false
-	there, err := c.get(want.key, func(value []byte) error {
+	there, err = c.get(want.key, func(value []byte) error {
 		same = bytes.Equal(value, want.value) || olderForm(want.record, want.row, value)
 		return nil
 	})
 	if err != nil {
-		return err
-	}
-	if there {
-		c.there[familyAt(want.key)]++
+		return false, err
 	}
 	kind, id := want.record.RecordKind(), want.record.RecordID()
 	switch {
 	case !there:
-		return c.heal(want.first, want.key, []row{want.row}, "it is missing: the %s %s needs it", kind, id)
+		return there, c.heal(want.first, want.key, []row{want.row}, "it is missing: the %s %s needs it", kind, id)
 	case !same:
-		return c.heal(want.first, want.key, []row{want.row}, "it does not say what the %s %s does", kind, id)
+		return there, c.heal(want.first, want.key, []row{want.row}, "it does not say what the %s %s does", kind, id)
 	}
-	return nil
+	return there, nil
 }
 
 // olderForm reports that a value is what an older codec wrote for the row.
@@ -495,17 +518,19 @@ func (c *checker) stray(id kg.ID) (kg.Record, error) {
 	return c.strays[id], nil
 }
 
-// tally counts all rows, and looks for those that no record asks for where there
-// are more than there should be.
+// tally adds up all rows, looks one by one at those of families whose sum is not
+// what the records ask for, and for rows that no record asks for where there are
+// more than there should be.
 func (c *checker) tally() error {
-	rows := make(map[*family]int64)
+	rows := noSums()
 	it := c.txn.NewIterator(badger.IteratorOptions{})
 	defer it.Close()
 	for it.Rewind(); it.Valid(); it.Next() {
 		if err := c.count(); err != nil {
 			return err
 		}
-		key := it.Item().Key()
+		item := it.Item()
+		key := item.Key()
 		f := familyAt(key)
 		if f == nil {
 			key = bytes.Clone(key)
@@ -514,15 +539,33 @@ func (c *checker) tally() error {
 			}
 			continue
 		}
-		rows[f]++
+		err := item.Value(func(value []byte) error {
+			c.adder.add(rows[f], key, value)
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	suspect := make(map[*family]bool)
+	for _, f := range keyspace {
+		c.checked.Rows[f.name] = rows[f].rows
+		// No record asks for what the store is, or for the change log.
+		if f != metaRows && f != changeRows && *rows[f] != *c.asked[f] {
+			suspect[f] = true
+		}
+	}
+	wanted := map[*family]int64{metaRows: 2, changeRows: c.changes}
+	if len(suspect) > 0 {
+		if err := c.compareAll(suspect, wanted); err != nil {
+			return err
+		}
 	}
 	for _, f := range keyspace {
-		c.checked.Rows[f.name] = rows[f]
-		if rows[f] <= c.there[f] {
-			continue
-		}
-		if err := c.phantoms(f); err != nil {
-			return err
+		if want, looked := wanted[f]; (looked || suspect[f]) && rows[f].rows > want {
+			if err := c.phantoms(f); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
