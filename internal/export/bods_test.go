@@ -287,3 +287,131 @@ func TestBODSChains(t *testing.T) {
 		t.Errorf("losses: %q, want %q", losses, want)
 	}
 }
+
+// said is a claim that was recorded on a day, and taken back on another where that
+// is not "".
+type said struct {
+	on, backOn string
+	statement  kg.Statement
+}
+
+// recorded returns a snapshot of a graph that learned things on these days.
+func recorded(t *testing.T, source *kg.Source, all ...said) kg.Snapshot {
+	t.Helper()
+	_, store := ingesttest.NewGraph(t)
+	days := []string{}
+	for _, s := range all {
+		days = append(days, s.on)
+		if s.backOn != "" {
+			days = append(days, s.backOn)
+		}
+	}
+	slices.Sort(days)
+	for _, day := range slices.Compact(days) {
+		w := kg.Write{Sources: []*kg.Source{source}}
+		for _, s := range all {
+			c := &kg.Claim{Statement: s.statement, Source: source.ID}
+			if s.on == day {
+				w.Claims = append(w.Claims, c)
+			}
+			if s.backOn == day {
+				w.Retractions = append(w.Retractions, kg.Retract{ID: c.ContentID(), Reason: "wrong"})
+			}
+		}
+		g := kg.NewGraph(store, kg.Options{Now: func() time.Time { return kg.MustDate(day).Earliest().Time() }})
+		if _, err := g.Apply(t.Context(), w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return opened(t, store)
+}
+
+// TestBODSOfOthers: what never was in the format is said in its terms, and where
+// these would say something else, it is not said.
+func TestBODSOfOthers(t *testing.T) {
+	const first, later = "2020-01-01", "2021-03-04"
+	entity := func(id kg.ID, kind kg.EntityKind, name string) []said {
+		return []said{{first, "", &kg.EntityStatement{Entity: id, Kind: kind}}, {first, "", &kg.NameStatement{Entity: id, Text: name, Kind: kg.NameLegal}}}
+	}
+	relation := func(from kg.ID, t kg.RelationType, to kg.ID, text string) *kg.RelationStatement {
+		return &kg.RelationStatement{Type: t, From: from, To: to, Text: text}
+	}
+	held := relation("lei:P", kg.Owns, "acme", "")
+	held.Stake, held.Start, held.End = &kg.ControllingShare, kg.MustDate("2001"), kg.MustDate("2010-05")
+	consolidated := relation("lei:P", kg.Controls, "guild", "accounting consolidation, ultimate")
+	consolidated.Attributes = []kg.Attribute{{Key: kg.AttributeDeclared, Value: kg.DeclaredUltimate}, {Key: "status", Value: "ACTIVE"}}
+	votes := relation("anna", kg.Controls, "guild", "voting rights")
+	votes.Attributes = []kg.Attribute{{Key: "share", Value: ">50"}}
+	all := slices.Concat(
+		entity("acme", kg.KindCompany, "Acme"), entity("lei:P", kg.KindCompany, "Parent"), entity("guild", kg.KindOrganization, "Guild"),
+		entity("anna", kg.KindPerson, "Anna Lee"), entity("thing", kg.KindProduct, "Thing"),
+		[]said{
+			{first, "", &kg.NameStatement{Entity: "acme", Text: "Acme of old", Kind: kg.NameFormer}},
+			{later, "", &kg.NameStatement{Entity: "anna", Text: "Anna Moor", Kind: kg.NameFormer}},
+			{first, "", &kg.IdentifierStatement{Entity: "acme", Scheme: "reg:IE", Value: "77"}},
+			{first, "", &kg.IdentifierStatement{Entity: "acme", Scheme: "reg:GB", Value: "78"}},
+			{first, "", &kg.IdentifierStatement{Entity: "acme", Scheme: "wikidata", Value: "Q1"}},
+			{first, "", held},
+			{first, "", consolidated},
+			{first, "", votes},
+			{first, "", relation("anna", kg.HoldsRole, "guild", "Chief Executive")},
+			{first, "", relation("anna", kg.HoldsRole, "acme", "spokeswoman")},
+			{first, "", relation("acme", kg.PartnersWith, "guild", "")},
+			{first, "", relation("acme", kg.RelatedTo, "guild", "shares an address with")},
+			{first, later, relation("anna", kg.Owns, "lei:P", "")},
+			{first, "", &kg.AbsenceStatement{Entity: "acme", Relation: kg.Controls, Direction: kg.In, Kind: kg.AbsenceNone, Reason: "NATURAL_PERSONS", Text: "parent"}},
+			{first, "", &kg.AbsenceStatement{Entity: "guild", Relation: kg.Owns, Direction: kg.In, Kind: kg.AbsenceNone}},
+			{first, later, &kg.AbsenceStatement{Entity: "guild", Relation: kg.Controls, Direction: kg.In, Kind: kg.AbsenceWithheld}},
+			{first, "", &kg.AbsenceStatement{Entity: "guild", Relation: kg.Controls, Direction: kg.Out, Kind: kg.AbsenceWithheld, Reason: "NON_PUBLIC"}},
+			{first, "", &kg.AbsenceStatement{Entity: "anna", Relation: kg.HeadquarteredIn, Direction: kg.Out, Kind: kg.AbsenceUnknown}},
+		},
+	)
+	text, losses := written(t, recorded(t, &kg.Source{ID: "s", Title: "Register of Moor", Publisher: "The Office", Kind: "register", URL: "https://office.example/a"}, all...), "bods")
+	var statements []bodsStatement
+	if err := json.Unmarshal([]byte(text), &statements); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, s := range statements {
+		got = append(got, s.StatementDate+" "+s.RecordStatus+" "+string(s.RecordDetails))
+	}
+	want := []string{
+		`2020-01-01 new {"isComponent":false,"entityType":{"type":"registeredEntity"},"name":"Acme","alternateNames":["Acme of old"],"jurisdiction":{"name":"GB","code":"GB"},` +
+			`"identifiers":[{"id":"78","scheme":"GB-COH","schemeName":"Companies House"},{"id":"77","schemeName":"reg:IE"},{"id":"Q1","schemeName":"wikidata","uri":"http://www.wikidata.org/entity/Q1"}]}`,
+		`2020-01-01 new {"isComponent":false,"personType":"knownPerson","names":[{"type":"legal","fullName":"Anna Lee"}]}`,
+		`2021-03-04 updated {"isComponent":false,"personType":"knownPerson","names":[{"type":"legal","fullName":"Anna Lee"},{"type":"former","fullName":"Anna Moor"}]}`,
+		`2020-01-01 new {"isComponent":false,"entityType":{"type":"legalEntity"},"name":"Guild"}`,
+		`2020-01-01 new {"isComponent":false,"entityType":{"type":"registeredEntity"},"name":"Parent"}`,
+		`2020-01-01 closed {"isComponent":false,"subject":"acme","interestedParty":"lei:P","interests":[` +
+			`{"type":"shareholding","directOrIndirect":"direct","details":"controlling","share":{"exclusiveMinimum":50},"startDate":"2001-01-01","endDate":"2010-05-01"}]}`,
+		`2020-01-01 new {"isComponent":false,"subject":"acme","interestedParty":{"reason":"unknown","description":"NATURAL_PERSONS: parent"},"interests":[{"type":"unknownInterest"}]}`,
+		`2020-01-01 new {"isComponent":false,"subject":"guild","interestedParty":"anna","interests":[` +
+			`{"type":"seniorManagingOfficial","directOrIndirect":"direct","details":"Chief Executive"},{"type":"votingRights","directOrIndirect":"direct","share":{"exclusiveMinimum":50}}]}`,
+		`2020-01-01 new {"isComponent":false,"subject":"guild","interestedParty":"lei:P","interests":[` +
+			`{"type":"otherInfluenceOrControl","directOrIndirect":"indirect","details":"accounting consolidation, ultimate"}]}`,
+		`2020-01-01 new {"isComponent":false,"subject":"guild","interestedParty":{"reason":"noBeneficialOwners"},"interests":[{"type":"shareholding"}]}`,
+		`2020-01-01 new {"isComponent":false,"subject":{"reason":"subjectExemptFromDisclosure","description":"NON_PUBLIC"},"interestedParty":"guild","interests":[{"type":"unknownInterest"}]}`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	source := &bodsSourceNamed{Type: []string{"officialRegister"}, Description: "Register of Moor", URL: "https://office.example/a"}
+	publication := bodsPublication{PublicationDate: first, BODSVersion: "0.4", Publisher: bodsPublisher{"The Office", "https://office.example/a"}}
+	if diff := cmp.Diff(source, statements[0].Source) + cmp.Diff(publication, statements[0].PublicationDetails); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+	lost := []string{
+		"3 relations that are no interests in a company or organization, such as deals, partnerships and links in words",
+		"2 dates of a month or year: the first day stands for them",
+		"1 entities that are neither companies, organizations nor persons",
+		"1 whether further names of companies are legal, other or former ones",
+		"1 attributes of relations",
+		"1 relationships of which everything was taken back",
+		"1 known unknowns that are no interests in a company or organization",
+	}
+	slices.Sort(losses)
+	slices.Sort(lost)
+	if diff := cmp.Diff(lost, losses); diff != "" {
+		t.Errorf("losses (-want +got):\n%s", diff)
+	}
+}

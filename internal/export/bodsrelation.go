@@ -197,9 +197,20 @@ func (w *bodsWriter) relate(ctx context.Context, all []*kg.Entity) error {
 // learnedOf returns for each entity the moments at which the graph learned
 // something about its relation with each party, and about what is absent.
 func (w *bodsWriter) learnedOf(ctx context.Context, entities []*kg.Entity) (when []map[kg.ID]*learned, absent []learned, err error) {
-	ids, owner := allIDs(entities)
 	when, absent = make([]map[kg.ID]*learned, len(entities)), make([]learned, len(entities))
-	q := kg.ClaimQuery{Of: ids, As: []kg.Aspect{{Part: kg.PartItself}}}
+	lacking := slices.DeleteFunc(slices.Clone(entities), func(e *kg.Entity) bool { return len(e.Absences) == 0 })
+	ids, _ := allIDs(lacking)
+	_, owner := allIDs(entities)
+	for m, err := range w.snap.ClaimsAbout(ctx, kg.ClaimQuery{Of: ids, As: []kg.Aspect{{Part: kg.PartItself}}}) {
+		if err != nil {
+			return nil, nil, err
+		}
+		if _, ok := m.Claim.Statement.(*kg.AbsenceStatement); ok {
+			absent[owner[ids[m.At]]].add(m.Claim)
+		}
+	}
+	ids, _ = allIDs(entities)
+	q := kg.ClaimQuery{Of: ids}
 	for _, t := range interestTypes {
 		q.As = append(q.As, kg.Aspect{Part: kg.PartTo, Type: t})
 	}
@@ -208,20 +219,15 @@ func (w *bodsWriter) learnedOf(ctx context.Context, entities []*kg.Entity) (when
 		if err != nil {
 			return nil, nil, err
 		}
-		i := owner[ids[m.At]]
-		switch s := m.Claim.Statement.(type) {
-		case *kg.AbsenceStatement:
-			absent[i].add(m.Claim)
-		case *kg.RelationStatement:
-			if when[i] == nil {
-				when[i] = make(map[kg.ID]*learned)
-			}
-			if when[i][s.From] == nil {
-				when[i][s.From] = &learned{}
-				parties = append(parties, s.From)
-			}
-			when[i][s.From].add(m.Claim)
+		i, from := owner[ids[m.At]], m.Claim.Statement.(*kg.RelationStatement).From
+		if when[i] == nil {
+			when[i] = make(map[kg.ID]*learned)
 		}
+		if when[i][from] == nil {
+			when[i][from] = &learned{}
+			parties = append(parties, from)
+		}
+		when[i][from].add(m.Claim)
 	}
 	// What was said of an id that has passed to another is about that one.
 	for len(parties) > 0 {
@@ -402,36 +408,22 @@ type absentAs struct {
 
 // absences writes a record for each party that sources say is not there or not told.
 func (w *bodsWriter) absences(ctx context.Context, e *kg.Entity, moments []time.Time) error {
+	now, order := absencesOf(e, &w.losses)
 	versions := make(map[absentAs][]bodsVersion)
-	var order []absentAs
 	for i, at := range moments {
-		then, lost := e, &w.losses
+		then, lost := now, &w.losses
 		if i < len(moments)-1 {
 			found, err := records[*kg.Entity](ctx, kg.KnownBy(w.snap, at), []kg.ID{e.ID})
 			if err != nil {
 				return err
 			}
-			if then, lost = found[e.ID], &(losses{}); then == nil {
+			if found[e.ID] == nil {
 				continue
 			}
+			lost = &losses{}
+			then, _ = absencesOf(found[e.ID], lost)
 		}
-		said := make(map[absentAs]*kg.Absence)
-		for k := range then.Absences {
-			a := &then.Absences[k]
-			if a.Relation != kg.Owns && a.Relation != kg.Controls || a.Direction == kg.In && !isBody(e.Kind) {
-				lost.add("known unknowns that are no interests in a company or organization", 1)
-				continue
-			}
-			key := absentAs{a.Relation, a.Direction, nobody(a)}
-			if said[key] == nil && versions[key] == nil {
-				order = append(order, key)
-			}
-			// What is said with its end takes the place of what was said before.
-			if old := said[key]; old == nil || !old.End.Placed() {
-				said[key] = a
-			}
-		}
-		for key, a := range said {
+		for key, a := range then {
 			versions[key] = append(versions[key], absentVersion(e, a, at, lost))
 		}
 	}
@@ -442,6 +434,29 @@ func (w *bodsWriter) absences(ctx context.Context, e *kg.Entity, moments []time.
 		}
 	}
 	return nil
+}
+
+// absencesOf returns the absences of an entity that are interests, one for each
+// record, and the records in their order.
+func absencesOf(e *kg.Entity, lost *losses) (said map[absentAs]*kg.Absence, order []absentAs) {
+	said = make(map[absentAs]*kg.Absence)
+	for i := range e.Absences {
+		a := &e.Absences[i]
+		if a.Relation != kg.Owns && a.Relation != kg.Controls || a.Direction == kg.In && !isBody(e.Kind) {
+			lost.add("known unknowns that are no interests in a company or organization", 1)
+			continue
+		}
+		key := absentAs{a.Relation, a.Direction, nobody(a)}
+		old := said[key]
+		if old == nil {
+			order = append(order, key)
+		}
+		// What is said with its end takes the place of what was said before.
+		if old == nil || !old.End.Placed() {
+			said[key] = a
+		}
+	}
+	return said, order
 }
 
 func absentVersion(e *kg.Entity, a *kg.Absence, at time.Time, lost *losses) bodsVersion {

@@ -184,7 +184,11 @@ func (w *ftmWriter) batch(ctx context.Context, snap kg.Snapshot, all []*kg.Entit
 	var claimIDs, sourceIDs []kg.ID
 	note := func(citations []kg.Citation) {
 		for _, c := range citations {
-			claimIDs, sourceIDs = append(claimIDs, c.Claim), append(sourceIDs, c.Source)
+			if isFtM(c.Source) { // the others are told by what they became
+				claimIDs = append(claimIDs, c.Claim)
+			} else if !slices.Contains(sourceIDs, c.Source) {
+				sourceIDs = append(sourceIDs, c.Source)
+			}
 		}
 	}
 	for i, e := range things {
@@ -224,22 +228,20 @@ func (w *ftmWriter) batch(ctx context.Context, snap kg.Snapshot, all []*kg.Entit
 type ftmAround struct {
 	out, in []*kg.Relation
 	dates   map[string][]*kg.Observation
+	// claims are those of files of the format, sources those of all others.
 	claims  map[kg.ID]*kg.Claim
 	sources map[kg.ID]*kg.Source
 }
 
 // own returns the claims of a relation that files of the format made, and whether
-// others make it too.
+// others have a part in it too.
 func (a *ftmAround) own(r *kg.Relation) (own []*kg.Claim, others bool) {
 	for _, cite := range r.Citations {
-		c := a.claims[cite.Claim]
-		if c == nil || c.Fact != r.ID {
-			continue // it opened or ended the relation, and says something else
-		}
-		if isFtM(c.Source) && c.Locator != "" {
-			own = append(own, c)
-		} else {
+		switch c := a.claims[cite.Claim]; {
+		case !isFtM(cite.Source) || cite.Locator == "":
 			others = true
+		case c != nil && c.Fact == r.ID: // else it ended the relation, and says something else
+			own = append(own, c)
 		}
 	}
 	return own, others
