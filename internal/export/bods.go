@@ -338,7 +338,7 @@ func (w *bodsWriter) describe(ctx context.Context, all []*kg.Entity) error {
 		}
 	}
 	ids, owner := allIDs(parties)
-	when := make([]learned, len(parties))
+	when, dated := make([]learned, len(parties)), make([]bool, len(parties))
 	types := make([]string, len(parties))
 	q := kg.ClaimQuery{Of: ids, As: []kg.Aspect{{Part: kg.PartItself}, {Part: kg.PartSubject}}}
 	for m, err := range w.snap.ClaimsAbout(ctx, q) {
@@ -351,6 +351,7 @@ func (w *bodsWriter) describe(ctx context.Context, all []*kg.Entity) error {
 			if !slices.Contains(lifeMetrics, s.Metric) {
 				continue
 			}
+			dated[i] = true
 		case *kg.EntityStatement:
 			if kind, ok := strings.CutPrefix(m.Claim.Note, "BODS entity type: "); ok && m.Claim.Live() {
 				types[i] = kind
@@ -364,13 +365,23 @@ func (w *bodsWriter) describe(ctx context.Context, all []*kg.Entity) error {
 	if err != nil {
 		return err
 	}
-	dates, err := lifeDates(ctx, w.snap, idsOf(parties))
+	var lives []kg.ID
+	for i, e := range parties {
+		if dated[i] {
+			lives = append(lives, e.ID)
+		}
+	}
+	found, err := lifeDates(ctx, w.snap, lives)
 	if err != nil {
 		return err
 	}
 	for i, e := range parties {
+		var dates map[string][]*kg.Observation
+		if dated[i] {
+			dates, found = found[0], found[1:]
+		}
 		b := &bodsRecord{id: recordID(e.ID), kind: e.Kind, entityType: types[i], place: places[i], told: make(map[string]bool)}
-		versions, err := w.chainOf(ctx, b, e, dates[i], when[i].moments())
+		versions, err := w.chainOf(ctx, b, e, dates, when[i].moments())
 		if err != nil {
 			return err
 		}

@@ -172,7 +172,7 @@ func (w *bodsWriter) relate(ctx context.Context, all []*kg.Entity) error {
 			subjects = append(subjects, e)
 		}
 	}
-	relations, err := relationsAt(ctx, w.snap, kg.RelationQuery{Of: idsOf(subjects), Direction: kg.In, Types: interestTypes})
+	relations, err := relationsAt(ctx, w.snap, kg.RelationQuery{Of: idsOf(subjects), Direction: kg.In})
 	if err != nil {
 		return err
 	}
@@ -210,16 +210,17 @@ func (w *bodsWriter) learnedOf(ctx context.Context, entities []*kg.Entity) (when
 		}
 	}
 	ids, _ = allIDs(entities)
-	q := kg.ClaimQuery{Of: ids}
-	for _, t := range interestTypes {
-		q.As = append(q.As, kg.Aspect{Part: kg.PartTo, Type: t})
-	}
 	var parties []kg.ID
-	for m, err := range w.snap.ClaimsAbout(ctx, q) {
+	// All that leads to an entity lies side by side: what is no interest is passed over.
+	for m, err := range w.snap.ClaimsAbout(ctx, kg.ClaimQuery{Of: ids, As: []kg.Aspect{{Part: kg.PartTo}}}) {
 		if err != nil {
 			return nil, nil, err
 		}
-		i, from := owner[ids[m.At]], m.Claim.Statement.(*kg.RelationStatement).From
+		s := m.Claim.Statement.(*kg.RelationStatement)
+		if !slices.Contains(interestTypes, s.Type) {
+			continue
+		}
+		i, from := owner[ids[m.At]], s.From
 		if when[i] == nil {
 			when[i] = make(map[kg.ID]*learned)
 		}
@@ -312,7 +313,9 @@ func (w *bodsWriter) interests(ctx context.Context, e *kg.Entity, relations []*k
 func byParty(relations []*kg.Relation) map[kg.ID][]*kg.Relation {
 	by := make(map[kg.ID][]*kg.Relation)
 	for _, r := range relations {
-		by[r.From] = append(by[r.From], r)
+		if slices.Contains(interestTypes, r.Type) {
+			by[r.From] = append(by[r.From], r)
+		}
 	}
 	return by
 }

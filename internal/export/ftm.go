@@ -496,7 +496,8 @@ func ftmWord(id string) string {
 	}
 	sum := sha256.Sum256([]byte(id))
 	return strings.Trim(strings.Map(func(r rune) rune {
-		if r < 0x80 && ftmIDForm.MatchString(string(r)) || r == '.' {
+		switch {
+		case '0' <= r && r <= '9', 'A' <= r && r <= 'Z', 'a' <= r && r <= 'z', r == '.':
 			return r
 		}
 		return '-'
