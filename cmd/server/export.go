@@ -15,6 +15,7 @@ import (
 	"keiretsu/internal/export"
 	"keiretsu/internal/ingest/jsonl"
 	"keiretsu/internal/kg"
+	"keiretsu/internal/server"
 )
 
 // exporting is the command that writes what the graph holds.
@@ -94,6 +95,19 @@ func exports() []export.Format {
 		return written.Losses(), err
 	}}
 	return append([]export.Format{lossless}, export.Formats()...)
+}
+
+// overHTTP are the same formats as a server offers them.
+func (a *administration) overHTTP() []server.Export {
+	var list []server.Export
+	for _, f := range exports() {
+		ending, media := f.File()
+		list = append(list, server.Export{
+			Name: f.Name, Help: f.Help, File: "keiretsu." + ending, Media: media,
+			Write: func(ctx context.Context, to io.Writer) ([]string, error) { return a.Export(ctx, f.Name, to) },
+		})
+	}
+	return list
 }
 
 // Export writes the newest moment of the store.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -102,6 +103,34 @@ func TestExportAndImport(t *testing.T) {
 	if _, err := os.Stat(filepath.Join(third, "import.journal")); !os.IsNotExist(err) {
 		t.Errorf("the journal is left: %v", err)
 	}
+}
+
+// TestExportOverHTTP: a running server gives the same files as the command, in each
+// format there is.
+func TestExportOverHTTP(t *testing.T) {
+	data := t.TempDir()
+	p := start(t, data)
+	var list struct {
+		Formats []struct{ Name, Help, File string }
+	}
+	if _, text := get(t, p.url+"/export"); json.Unmarshal([]byte(text), &list) != nil || len(list.Formats) != len(exports()) {
+		t.Fatalf("the formats: %s", text)
+	}
+	files := map[string]bool{}
+	for _, f := range list.Formats {
+		status, text := get(t, p.url+"/export/"+f.Name)
+		written := filepath.Join(t.TempDir(), f.File)
+		command(t, "export", f.Name, written, "--data", data)
+		want, err := os.ReadFile(written)
+		if err != nil || status != http.StatusOK || text != string(want) {
+			t.Errorf("%s: status %d, %d bytes, %v; the command writes %d", f.Name, status, len(text), err, len(want))
+		}
+		if files[f.File] {
+			t.Errorf("two formats are called %s", f.File)
+		}
+		files[f.File] = true
+	}
+	p.stop(t)
 }
 
 // TestImportOverHTTP sends files to a server, which takes them from who may write.

@@ -44,6 +44,8 @@ type limitFlags struct {
 	QueueTimeout      time.Duration `default:"5s" placeholder:"DURATION" help:"Longest that they wait. Default ${default}, environment KEIRETSU_QUEUE_TIMEOUT."`
 	LargeCost         int           `default:"5000" placeholder:"N" help:"Estimated values above which a request is a large one. Default ${default}, environment KEIRETSU_LARGE_COST."`
 	LargeInFlight     int           `default:"0" placeholder:"N" help:"Large requests worked on at a time, so that they leave room for small ones. 0 means as many as there are processors. Default ${default}, environment KEIRETSU_LARGE_IN_FLIGHT."`
+	Exports           int           `default:"2" placeholder:"N" help:"Exports made at a time over HTTP; further ones are UNAVAILABLE at once. Default ${default}, environment KEIRETSU_EXPORTS."`
+	ExportTimeout     time.Duration `default:"1h" placeholder:"DURATION" help:"Longest that one may take. Default ${default}, environment KEIRETSU_EXPORT_TIMEOUT."`
 	ClientRate        float64       `default:"0" placeholder:"N" help:"Requests a second that one client, known by its token or else by its address, may send in the long run; more are RATE_LIMITED. 0 means 100 for other machines and no bound for this one, -1 no bound. Default ${default}, environment KEIRETSU_CLIENT_RATE."`
 	ClientBurst       int           `default:"0" placeholder:"N" help:"Requests that it may send at once; 0 means twice its rate. Default ${default}, environment KEIRETSU_CLIENT_BURST."`
 	Connections       int           `default:"20000" placeholder:"N" help:"Connections open at a time. Default ${default}, environment KEIRETSU_CONNECTIONS."`
@@ -63,7 +65,7 @@ func (f *limitFlags) Validate() error {
 		"max-answer-bytes": int64(f.MaxAnswerBytes), "in-flight": int64(f.InFlight), "queued": int64(f.Queued), "connections": int64(f.Connections),
 		"request-timeout": int64(f.RequestTimeout), "header-timeout": int64(f.HeaderTimeout), "body-timeout": int64(f.BodyTimeout),
 		"reading-timeout": int64(f.ReadingTimeout), "idle-timeout": int64(f.IdleTimeout), "queue-timeout": int64(f.QueueTimeout), "drain-timeout": int64(f.DrainTimeout),
-		"large-cost": int64(f.LargeCost),
+		"large-cost": int64(f.LargeCost), "exports": int64(f.Exports), "export-timeout": int64(f.ExportTimeout),
 	} {
 		if n < 1 {
 			return fmt.Errorf("--%s must be more than 0", name)
@@ -97,7 +99,7 @@ func (f *limitFlags) traffic() server.Traffic {
 	return server.Traffic{
 		Timeout: f.RequestTimeout, HeaderTimeout: f.HeaderTimeout, BodyTimeout: f.BodyTimeout, ReadingTimeout: f.ReadingTimeout,
 		IdleTimeout: f.IdleTimeout, InFlight: f.InFlight, Queued: f.Queued, QueueTimeout: f.QueueTimeout, LargeCost: f.LargeCost, LargeInFlight: f.LargeInFlight,
-		ClientRate: f.ClientRate, ClientBurst: f.ClientBurst, Connections: f.Connections, ClientConnections: f.ClientConnections,
+		Exports: f.Exports, ExportTimeout: f.ExportTimeout, ClientRate: f.ClientRate, ClientBurst: f.ClientBurst, Connections: f.Connections, ClientConnections: f.ClientConnections,
 		TrustedProxies: proxies,
 	}
 }

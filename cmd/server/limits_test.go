@@ -52,7 +52,7 @@ func TestEveryLimitCanBeSet(t *testing.T) {
 		"--max-directives=6", "--max-root-fields=7", "--max-fragments=8", "--max-selections=9", "--max-input-values=10", "--max-cost=11",
 		"--max-answer-values=12", "--max-answer-bytes=13", "--request-timeout=14ns", "--header-timeout=15ns", "--body-timeout=16ns",
 		"--reading-timeout=17ns", "--idle-timeout=18ns", "--in-flight=19", "--queued=20", "--queue-timeout=21ns", "--client-rate=22",
-		"--client-burst=23", "--connections=24", "--client-connections=25", "--large-cost=26", "--large-in-flight=27")
+		"--client-burst=23", "--connections=24", "--client-connections=25", "--large-cost=26", "--large-in-flight=27", "--exports=28", "--export-timeout=29ns")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +64,7 @@ func TestEveryLimitCanBeSet(t *testing.T) {
 	}
 	if diff := cmp.Diff(server.Traffic{
 		Timeout: 14, HeaderTimeout: 15, BodyTimeout: 16, ReadingTimeout: 17, IdleTimeout: 18, InFlight: 19, Queued: 20, QueueTimeout: 21,
-		ClientRate: 22, ClientBurst: 23, Connections: 24, ClientConnections: 25, LargeCost: 26, LargeInFlight: 27,
+		ClientRate: 22, ClientBurst: 23, Connections: 24, ClientConnections: 25, LargeCost: 26, LargeInFlight: 27, Exports: 28, ExportTimeout: 29,
 	}, flags.traffic()); diff != "" {
 		t.Errorf("traffic (-want +got):\n%s", diff)
 	}
@@ -75,6 +75,7 @@ func TestBadLimits(t *testing.T) {
 		"--max-depth=0":                   "--max-depth must be more than 0",
 		"--max-body-bytes=-1":             "--max-body-bytes must be more than 0",
 		"--request-timeout=0s":            "--request-timeout must be more than 0",
+		"--exports=0":                     "--exports must be more than 0",
 		"--in-flight=0":                   "--in-flight must be more than 0",
 		"--client-burst=-1":               "--client-burst and --large-in-flight must not be negative",
 		"--client-rate=NaN":               "--client-rate must be a number",

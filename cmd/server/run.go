@@ -128,6 +128,7 @@ func (c *serve) Run(ctx context.Context, m *Main, f *folder) (err error) {
 		TLS:           entry.tls,
 		Admin:         http.StripPrefix("/admin", control.Handler(admin, log)),
 		Reconcile:     reconcile.Handler(reconcile.Config{View: g.View, Alike: search.Alike, Timeout: c.RequestTimeout, Log: log}),
+		Exports:       admin.overHTTP(),
 		Import: &control.Uploads{
 			Admin: admin, Logger: log, Keep: f.kept,
 			By: func(ctx context.Context) string { return auth.PrincipalFrom(ctx).Name },

@@ -628,7 +628,7 @@ type ComplexityRoot struct {
 		Entity          func(childComplexity int, by model.EntityKey) int
 		History         func(childComplexity int, of kg.ID, first *int, after *string) int
 		LargestDeals    func(childComplexity int, currency string, types []kg.RelationType, of *model.EntityKey, during *kg.Period, certainty *kg.Certainty, first *int) int
-		MergeCandidates func(childComplexity int, minScore *float64, after *string) int
+		MergeCandidates func(childComplexity int, minScore *float64, first *int, after *string) int
 		Metrics         func(childComplexity int) int
 		Neighborhood    func(childComplexity int, of model.EntityKey, depth *int, types []kg.RelationType, asOf *kg.PartialDate, limit *int) int
 		Node            func(childComplexity int, id kg.ID) int
@@ -3673,7 +3673,7 @@ func (e *executableSchema) Complexity(ctx context.Context, typeName, field strin
 			return 0, false
 		}
 
-		return e.ComplexityRoot.Query.MergeCandidates(childComplexity, args["minScore"].(*float64), args["after"].(*string)), true
+		return e.ComplexityRoot.Query.MergeCandidates(childComplexity, args["minScore"].(*float64), args["first"].(*int), args["after"].(*string)), true
 	case "Query.metrics":
 		if e.ComplexityRoot.Query.Metrics == nil {
 			break
@@ -6577,9 +6577,10 @@ type Query {
   history(of: ID!,
     "Size of the page, 0 to 1000; 50 where it is not given." first: Int,
     "Cursor behind which the page begins." after: String): HistoryConnection
-  "Pairs of entities that may be one, for people to judge. A page looks at the next 100 entities by name, however many pairs they give."
+  "Pairs of entities that may be one, for people to judge: in the order of names, those of one entity best first. A page looks at the next 1,000 entities at most, however few pairs they give."
   mergeCandidates(
     "Only pairs of this score or more, from 0 to 1." minScore: Float = 0.5,
+    "Pairs, 1 to 1000." first: Int = 100,
     "What ` + "`" + `next` + "`" + ` of the page before says." after: String
   ): MergeCandidates!
   "The revision from which this request reads: the number of the newest change. A write may rest on it (` + "`" + `ifUnchangedSince` + "`" + `)."
@@ -6623,7 +6624,7 @@ type Candidate {
 
 "What speaks for a candidate, or against it."
 type CandidateReason {
-  "` + "`" + `name` + "`" + `, ` + "`" + `identifier` + "`" + `, ` + "`" + `founded` + "`" + ` or ` + "`" + `headquarters` + "`" + `."
+  "` + "`" + `name` + "`" + `, ` + "`" + `identifier` + "`" + `, ` + "`" + `founded` + "`" + `, ` + "`" + `country` + "`" + ` or ` + "`" + `headquarters` + "`" + `."
   feature: String!
   "What the two have in common, or in what they differ."
   value: String!

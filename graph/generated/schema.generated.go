@@ -75,7 +75,7 @@ type QueryResolver interface {
 	Sources(ctx context.Context) ([]*model.Source, error)
 	Metrics(ctx context.Context) ([]*kg.Metric, error)
 	History(ctx context.Context, of kg.ID, first *int, after *string) (*model.Connection[*model.HistoryEdge, *model.HistoryEntry], error)
-	MergeCandidates(ctx context.Context, minScore *float64, after *string) (*model.MergeCandidates, error)
+	MergeCandidates(ctx context.Context, minScore *float64, first *int, after *string) (*model.MergeCandidates, error)
 	Revision(ctx context.Context) (int, error)
 }
 type SubscriptionResolver interface {
@@ -2723,14 +2723,22 @@ func field_Query_mergeCandidates_args(ctx context.Context, ec *executionContext,
 		return nil, err
 	}
 	args["minScore"] = arg0
-	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "after",
+	arg1, err := graphql.ProcessArgField(ctx, rawArgs, "first",
+		func(ctx context.Context, v any) (*int, error) {
+			return unmarshalOInt2ᚖint(ctx, ec, v)
+		})
+	if err != nil {
+		return nil, err
+	}
+	args["first"] = arg1
+	arg2, err := graphql.ProcessArgField(ctx, rawArgs, "after",
 		func(ctx context.Context, v any) (*string, error) {
 			return unmarshalOString2ᚖstring(ctx, ec, v)
 		})
 	if err != nil {
 		return nil, err
 	}
-	args["after"] = arg1
+	args["after"] = arg2
 	return args, nil
 }
 
@@ -16286,7 +16294,7 @@ func _Query_mergeCandidates(ctx context.Context, ec *executionContext, field gra
 		},
 		func(ctx context.Context) (any, error) {
 			fc := graphql.GetFieldContext(ctx)
-			return ec.Resolvers.Query().MergeCandidates(ctx, fc.Args["minScore"].(*float64), fc.Args["after"].(*string))
+			return ec.Resolvers.Query().MergeCandidates(ctx, fc.Args["minScore"].(*float64), fc.Args["first"].(*int), fc.Args["after"].(*string))
 		},
 		nil,
 		func(ctx context.Context, selections ast.SelectionSet, v *model.MergeCandidates) graphql.Marshaler {

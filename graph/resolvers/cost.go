@@ -48,7 +48,9 @@ func addWalks(root *generated.ComplexityRoot) {
 	} {
 		*candidates = func(child int, first *int) int { return searchCost + or(first, 10)*child }
 	}
-	q.MergeCandidates = func(child int, _ *float64, _ *string) int { return algorithmCost + kg.CandidatesVisited*child }
+	q.MergeCandidates = func(child int, _ *float64, first *int, _ *string) int {
+		return algorithmCost + or(first, kg.DefaultCandidatePairs)*child
+	}
 	search := q.Search
 	q.Search = func(child int, text string, kinds []kg.EntityKind, first *int, after *string) int {
 		return searchCost + search(child, text, kinds, first, after)

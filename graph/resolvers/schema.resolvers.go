@@ -512,8 +512,8 @@ func (r *queryResolver) History(ctx context.Context, of kg.ID, first *int, after
 	return model.HistoryOf(page), err
 }
 
-func (r *queryResolver) MergeCandidates(ctx context.Context, minScore *float64, after *string) (*model.MergeCandidates, error) {
-	pairs, next, err := model.ViewFrom(ctx).MergeCandidates(ctx, or(minScore, 0.5), or(after, ""))
+func (r *queryResolver) MergeCandidates(ctx context.Context, minScore *float64, first *int, after *string) (*model.MergeCandidates, error) {
+	pairs, next, err := model.ViewFrom(ctx).MergeCandidates(ctx, or(minScore, 0.5), or(first, kg.DefaultCandidatePairs), or(after, ""))
 	if err != nil {
 		return nil, err
 	}

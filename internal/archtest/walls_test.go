@@ -195,6 +195,7 @@ var homes = []home{
 	{module: "github.com/vbauerster/mpb/v8", rooms: []string{"cmd/server"}, why: "who watches a command is known where it runs"},
 	{module: "github.com/google/go-cmp", testsOnly: true, why: "it panics on surprises, which is right in a test and nowhere else"},
 	{module: "github.com/piprate/json-gold", testsOnly: true, why: "a processor of JSON-LD that is not ours says whether ours writes what we mean"},
+	{module: "github.com/santhosh-tekuri/jsonschema/v6", testsOnly: true, why: "whether an answer is what its format demands is asked in tests; what ships is written so that it is"},
 	{module: "pgregory.net/rapid", testsOnly: true, why: "it makes up input for tests"},
 	{module: "go.uber.org/goleak", testsOnly: true, why: "it looks for goroutines that a test left behind"},
 }

@@ -3,34 +3,41 @@ package kg
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
+	"time"
 )
 
 // This file finds entities that look as if they were one thing. It judges nothing:
 // candidates are for people, and for programs that know more.
 //
 // Two entities of one kind are candidates when they share a name (folded, or
-// without legal form) or an identifier. Whoever asks about one entity is told as
-// well of those that the text index finds by its names: spelled nearly like them,
-// or read like them in another script. Whoever goes through all entities is told
-// instead of those that are spelled nearly alike among neighbours in the order of
-// names (the sorted neighbourhood method of M. Hernández and S. Stolfo, SIGMOD
-// 1995): a search for each would take too long. The
-// score is the sum of what speaks for and against it, at least 0 and at most 1:
+// without legal form) or an identifier, or when the text index says that a name of
+// one sounds like a name of the other (by transliteration, by pinyin). Whoever asks
+// about one entity is told as well of those that the text index finds by its names:
+// spelled nearly like them, or begun like them. Whoever goes through all entities is
+// told instead of those that are spelled nearly alike among neighbours in the order
+// of names (the sorted neighbourhood method of M. Hernández and S. Stolfo, SIGMOD
+// 1995): a search for each would take too long. The score is the sum of what speaks
+// for and against it, at least 0 and at most 1:
 //
 //	name         0.6   they share a name
 //	             0.5   they share a name without legal form
 //	             0.45  times how alike their nearest names are, from 0.75 on: 1 less
 //	                   the letters to change, add or drop by the letters of the longer
+//	             0.45  the text index says that two of their names sound alike
 //	             0.35  the text index finds one by a name of the other
 //	identifier   0.4   a register knows both by one value
 //	            -0.4   a register that gives each thing one value knows them by two
 //	founded      0.15  their founding dates can be one
 //	            -0.2   they cannot
-//	headquarters 0.1   they have their headquarters in one place
-//	            -0.1   in places of which none is the same
+//	country      0.1   they are registered, seated or have their headquarters in one
+//	            -0.2   in countries of which none is the same (countries.go)
+//	headquarters 0.1   they have their headquarters in one place that is no country
+//	            -0.1   in places of which none is the same, nor lies in another
 //
 // Entities that were judged not to be the same are no candidates.
 
@@ -46,7 +53,7 @@ type LookAlike struct {
 // CandidateReason is one thing that speaks for a candidate or, where its weight
 // is negative, against it.
 type CandidateReason struct {
-	// Feature is name, identifier, founded or headquarters.
+	// Feature is name, identifier, founded, country or headquarters.
 	Feature string
 	// Value is what the two have in common, or in what they differ.
 	Value  string
@@ -68,9 +75,14 @@ const (
 	candidateNames    = 20
 	candidateSearches = 2
 	candidateHits     = 20
-	// CandidatesVisited is how many entities one page of candidates looks at, and
+	// MaxCandidatePairs is the largest page of pairs, DefaultCandidatePairs its size
+	// where nobody says, and CandidatesVisited how many entities one page looks at.
+	MaxCandidatePairs     = 1000
+	DefaultCandidatePairs = 100
+	CandidatesVisited     = 1000
+	// candidateChunk is how many of them are looked at together, and
 	// candidateNeighbours with how many behind it in order of name each is compared.
-	CandidatesVisited   = 100
+	candidateChunk      = 100
 	candidateNeighbours = 10
 )
 
@@ -84,8 +96,7 @@ func (m *Member) Candidates(ctx context.Context, first int) ([]*LookAlike, error
 		return nil, Invalidf("first", "0 to %d candidates can be asked for, not %d", MaxCandidatesOfOne, first)
 	}
 	v := m.cohort.view
-	of := []*Entity{m.Entity}
-	ids, err := v.sharing(ctx, of)
+	leads, err := v.leads(ctx, []*Entity{m.Entity})
 	if err != nil {
 		return nil, err
 	}
@@ -93,8 +104,10 @@ func (m *Member) Candidates(ctx context.Context, first int) ([]*LookAlike, error
 	if err != nil {
 		return nil, err
 	}
-	ids[0] = append(ids[0], searched...)
-	found, err := v.lookAlikes(ctx, of, ids, func(id ID) bool { return slices.Contains(searched, id) })
+	for _, id := range searched {
+		leads[0] = append(leads[0], lead{id, weightFound})
+	}
+	found, err := v.lookAlikes(ctx, []*Entity{m.Entity}, leads)
 	if err != nil {
 		return nil, err
 	}
@@ -102,75 +115,207 @@ func (m *Member) Candidates(ctx context.Context, first int) ([]*LookAlike, error
 }
 
 // MergeCandidates goes through all entities by name and returns pairs of them that
-// may be one, each once, those with a score of at least minScore. One call looks at
-// CandidatesVisited entities and may find nothing; next is where to go on, "" at
-// the end.
-func (v *View) MergeCandidates(ctx context.Context, minScore float64, after string) (pairs []*CandidatePair, next string, err error) {
-	if minScore < 0 || minScore > 1 || minScore != minScore {
+// may be one, each once, at the one whose name comes first, with the best first;
+// those with a score of at least minScore, and at most first of them. One call looks
+// at no more than CandidatesVisited entities, at fewer where these take longer than
+// half of what a walk may, and may find nothing; next is where to go on, "" at the
+// end.
+func (v *View) MergeCandidates(ctx context.Context, minScore float64, first int, after string) (pairs []*CandidatePair, next string, err error) {
+	switch {
+	case minScore < 0 || minScore > 1 || minScore != minScore:
 		return nil, "", Invalidf("minScore", "a score is a number from 0 to 1, not %v", minScore)
+	case first < 1 || first > MaxCandidatePairs:
+		return nil, "", Invalidf("first", "a page holds 1 to %d pairs, not %d", MaxCandidatePairs, first)
 	}
-	q := ScanQuery{Kind: RecordEntity, Limit: CandidatesVisited + candidateNeighbours}
+	at := &pairPlace{}
 	if after != "" {
-		place, err := readScanCursor("after", after)
-		if err != nil {
+		if at, err = readPairCursor("after", after); err != nil {
 			return nil, "", err
 		}
-		q.After = &place
 	}
-	var entities []*Entity
-	for r, err := range v.snap.Scan(ctx, q) {
-		if err != nil {
+	begun := time.Now()
+	for visited := 0; at != nil && visited < CandidatesVisited && len(pairs) < first; visited += candidateChunk {
+		if time.Since(begun) > v.budget.Time/2 {
+			break
+		}
+		var found []*CandidatePair
+		if found, at, err = v.candidatePairs(ctx, minScore, first-len(pairs), *at); err != nil {
 			return nil, "", err
 		}
-		entities = append(entities, r.(*Entity))
+		pairs = append(pairs, found...)
 	}
-	inOrder := entities
-	if len(entities) > CandidatesVisited {
-		entities = entities[:CandidatesVisited]
-		next = scanCursor(PlaceOf(entities[len(entities)-1]))
-	}
-	ids, err := v.sharing(ctx, entities)
-	if err != nil {
-		return nil, "", err
-	}
-	for i, e := range entities {
-		for _, neighbour := range inOrder[i+1 : min(i+1+candidateNeighbours, len(inOrder))] {
-			if neighbour.Kind == e.Kind && compareNames(e, neighbour, false).Weight > 0 {
-				ids[i] = append(ids[i], neighbour.ID)
-			}
-		}
-	}
-	found, err := v.lookAlikes(ctx, entities, ids, func(ID) bool { return false })
-	if err != nil {
-		return nil, "", err
-	}
-	c := v.cohortOf(entities)
-	for i, e := range entities {
-		of, err := c.member(ctx, e.ID)
-		if err != nil {
-			return nil, "", err
-		}
-		here := PlaceOf(e)
-		for _, candidate := range found[i] {
-			// A pair is told at the first of the two.
-			if candidate.Score >= minScore && here.Compare(PlaceOf(candidate.Entity)) < 0 {
-				pairs = append(pairs, &CandidatePair{of, candidate})
-			}
-		}
+	if at != nil {
+		next = pairCursor(*at)
 	}
 	return pairs, next, nil
 }
 
-// lookAlikes returns the candidates of each entity among others, best first;
-// searched tells which of these the text index has found.
-func (v *View) lookAlikes(ctx context.Context, of []*Entity, ids [][]ID, searched func(ID) bool) ([][]*LookAlike, error) {
+// candidatePairs returns the pairs of the entities behind a place, a few of these or
+// at most limit pairs, and the place behind those; nil at the end.
+func (v *View) candidatePairs(ctx context.Context, minScore float64, limit int, from pairPlace) ([]*CandidatePair, *pairPlace, error) {
+	var entities []*Entity
+	q := ScanQuery{Kind: RecordEntity, Limit: candidateChunk + candidateNeighbours}
+	if from.of.ID != "" {
+		q.After = &from.of
+	}
+	if from.told != nil {
+		begun, err := v.entities(ctx, []ID{from.of.ID})
+		if err != nil {
+			return nil, nil, err
+		}
+		// One that is gone, or stands elsewhere now, is not told to its end.
+		if e := begun[0]; e != nil && PlaceOf(e).Compare(from.of) == 0 {
+			entities = append(entities, e)
+		}
+	}
+	for r, err := range v.snap.Scan(ctx, q) {
+		if err != nil {
+			return nil, nil, err
+		}
+		entities = append(entities, r.(*Entity))
+	}
+	inOrder, end := entities, true
+	if len(entities) > candidateChunk {
+		entities, end = entities[:candidateChunk], false
+	}
+	leads, err := v.leads(ctx, entities)
+	if err != nil {
+		return nil, nil, err
+	}
+	for i, e := range entities {
+		for _, neighbour := range inOrder[i+1 : min(i+1+candidateNeighbours, len(inOrder))] {
+			if neighbour.Kind == e.Kind && compareNames(e, neighbour, 0).Weight > 0 {
+				leads[i] = append(leads[i], lead{id: neighbour.ID})
+			}
+		}
+	}
+	found, err := v.lookAlikes(ctx, entities, leads)
+	if err != nil {
+		return nil, nil, err
+	}
+	var pairs []*CandidatePair
+	c := v.cohortOf(entities)
+	for i, e := range entities {
+		of, err := c.member(ctx, e.ID)
+		if err != nil {
+			return nil, nil, err
+		}
+		here := PlaceOf(e)
+		for _, candidate := range found[i] {
+			// A pair is told at the first of the two.
+			if candidate.Score < minScore || here.Compare(PlaceOf(candidate.Entity)) >= 0 || i == 0 && from.told != nil && !from.told.before(candidate) {
+				continue
+			}
+			pairs = append(pairs, &CandidatePair{of, candidate})
+			if len(pairs) == limit {
+				return pairs, &pairPlace{here, &toldPair{candidate.Score, candidate.ID}}, nil
+			}
+		}
+	}
+	if end {
+		return pairs, nil, nil
+	}
+	return pairs, &pairPlace{of: PlaceOf(entities[len(entities)-1])}, nil
+}
+
+// pairPlace is a place in the list of pairs: behind an entity, or behind one of its
+// candidates.
+type pairPlace struct {
+	of   ScanPlace
+	told *toldPair
+}
+
+// toldPair is the place of a candidate among those of one entity.
+type toldPair struct {
+	score float64
+	id    ID
+}
+
+// before reports that a candidate stands behind the place.
+func (p *toldPair) before(c *LookAlike) bool {
+	return compareCandidates(p.score, p.id, c.Score, c.ID) < 0
+}
+
+// compareCandidates puts the better first, equals by id.
+func compareCandidates(score float64, id ID, otherScore float64, other ID) int {
+	return cmp.Or(cmp.Compare(otherScore, score), strings.Compare(string(id), string(other)))
+}
+
+func pairCursor(p pairPlace) string {
+	b := newCursor(pairList).bytes(p.of.Key).text(string(p.of.ID))
+	if p.told != nil {
+		b = binary.BigEndian.AppendUint64(b, math.Float64bits(p.told.score))
+		b = b.text(string(p.told.id))
+	}
+	return b.String()
+}
+
+func readPairCursor(argument, cursor string) (*pairPlace, error) {
+	r := openCursor(pairList, cursor)
+	p := &pairPlace{of: ScanPlace{Key: r.bytes(), ID: ID(r.text())}}
+	if !r.bad && len(r.rest) >= 8 {
+		score := math.Float64frombits(binary.BigEndian.Uint64(r.rest))
+		r.rest = r.rest[8:]
+		p.told = &toldPair{score, ID(r.text())}
+		r.bad = r.bad || !(score >= 0 && score <= 1)
+	}
+	r.bad = r.bad || p.of.ID == ""
+	return p, r.err(argument)
+}
+
+// lead is an entity that may be a candidate, and what its name weighs at least for
+// the way in which it was found.
+type lead struct {
+	id     ID
+	weight float64
+}
+
+// What the text index's word weighs: that two names sound alike, and that it finds
+// one by the other.
+const (
+	weightSounds = 0.45
+	weightFound  = 0.35
+)
+
+// leads returns for each entity those that share a name or an identifier with it, or
+// have a name that sounds like one of its own.
+func (v *View) leads(ctx context.Context, of []*Entity) ([][]lead, error) {
+	leads := make([][]lead, len(of))
+	sharing, err := v.sharing(ctx, of)
+	if err != nil {
+		return nil, err
+	}
+	var sounding [][]ID
+	if v.text != nil {
+		if sounding, err = v.text.Sounding(ctx, of, candidateHits); err != nil {
+			return nil, err
+		}
+	}
+	for i := range of {
+		for _, id := range sharing[i] {
+			leads[i] = append(leads[i], lead{id: id})
+		}
+		if sounding != nil {
+			for _, id := range sounding[i] {
+				leads[i] = append(leads[i], lead{id, weightSounds})
+			}
+		}
+	}
+	return leads, nil
+}
+
+// lookAlikes returns the candidates of each entity among its leads, best first.
+func (v *View) lookAlikes(ctx context.Context, of []*Entity, leads [][]lead) ([][]*LookAlike, error) {
 	apart, err := v.judgedApart(ctx, of)
 	if err != nil {
 		return nil, err
 	}
 	var all []ID
 	for i, e := range of {
-		all = append(append(all, e.ID), ids[i]...)
+		all = append(all, e.ID)
+		for _, l := range leads[i] {
+			all = append(all, l.id)
+		}
 	}
 	c := v.newCohort(all)
 	if err := c.load(ctx); err != nil {
@@ -181,30 +326,34 @@ func (v *View) lookAlikes(ctx context.Context, of []*Entity, ids [][]ID, searche
 	if err != nil {
 		return nil, err
 	}
-	seats := make(map[ID][]ID)
-	for e, err := range v.snap.Relations(ctx, RelationQuery{Of: known, Direction: Out, Types: []RelationType{HeadquarteredIn}}) {
-		if err != nil {
-			return nil, err
-		}
-		seats[known[e.At]] = append(seats[known[e.At]], e.Relation.To)
+	seats, err := v.seats(ctx, known)
+	if err != nil {
+		return nil, err
 	}
 	candidates := make([][]*LookAlike, len(of))
 	for i, e := range of {
-		seen := map[ID]bool{e.ID: true}
-		for _, id := range ids[i] {
-			m, err := c.member(ctx, id)
+		weights := make(map[ID]float64)
+		var members []*Member
+		for _, l := range leads[i] {
+			m, err := c.member(ctx, l.id)
 			if err != nil {
 				return nil, err
 			}
-			if m == nil || m.Kind != e.Kind || seen[m.ID] || apart[i][m.ID] {
+			if m == nil || m.Kind != e.Kind || m.ID == e.ID || apart[i][m.ID] {
 				continue
 			}
-			seen[m.ID] = true
+			weight, seen := weights[m.ID]
+			if weights[m.ID] = max(weight, l.weight); !seen {
+				members = append(members, m)
+			}
+		}
+		for _, m := range members {
 			candidate := &LookAlike{Member: m}
-			candidate.note(compareNames(e, m.Entity, searched(id)))
+			candidate.note(compareNames(e, m.Entity, weights[m.ID]))
 			candidate.note(compareIdentifiers(e, m.Entity))
 			candidate.note(compareFounded(founded[e.ID], founded[m.ID]))
-			candidate.note(compareSeats(seats[e.ID], seats[m.ID]))
+			candidate.note(compareCountries(seats[e.ID], seats[m.ID]))
+			candidate.note(compareHeadquarters(seats[e.ID], seats[m.ID]))
 			for _, r := range candidate.Reasons {
 				candidate.Score += r.Weight
 			}
@@ -213,7 +362,7 @@ func (v *View) lookAlikes(ctx context.Context, of []*Entity, ids [][]ID, searche
 			}
 		}
 		slices.SortFunc(candidates[i], func(a, b *LookAlike) int {
-			return cmp.Or(cmp.Compare(b.Score, a.Score), strings.Compare(string(a.ID), string(b.ID)))
+			return compareCandidates(a.Score, a.ID, b.Score, b.ID)
 		})
 	}
 	return candidates, nil
@@ -325,11 +474,11 @@ const (
 	comparedLetters = 100
 )
 
-// compareNames compares names; searched says that the text index found b by one of a.
-func compareNames(a, b *Entity, searched bool) CandidateReason {
-	r := CandidateReason{Feature: "name"}
-	if searched {
-		r.Value, r.Weight = a.Name("")+" / "+b.Name(""), 0.35
+// compareNames compares names, which weigh least at least.
+func compareNames(a, b *Entity, least float64) CandidateReason {
+	r := CandidateReason{Feature: "name", Weight: least}
+	if least > 0 {
+		r.Value = a.Name("") + " / " + b.Name("")
 	}
 	take := func(weight float64, x, y string) {
 		if weight > r.Weight {
@@ -415,16 +564,4 @@ func compareFounded(a, b PartialDate) CandidateReason {
 		r.Value = a.String() + " / " + b.String()
 	}
 	return r
-}
-
-func compareSeats(a, b []ID) CandidateReason {
-	if len(a) == 0 || len(b) == 0 {
-		return CandidateReason{}
-	}
-	for _, id := range a {
-		if slices.Contains(b, id) {
-			return CandidateReason{"headquarters", string(id), 0.1}
-		}
-	}
-	return CandidateReason{"headquarters", string(a[0]) + " / " + string(b[0]), -0.1}
 }

@@ -1,6 +1,7 @@
 package kg_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -62,10 +63,13 @@ func candidatesOf(t *testing.T, g *kg.Graph, id kg.ID) []string {
 // Candidates share a name, or nearly, or a number; what else is known of them
 // speaks for it or against.
 func TestCandidatesAreScored(t *testing.T) {
-	g := kg.NewGraph(kgtest.NewModel(), kg.Options{Text: plainIndex{{ID: "dynes", Matched: "Dyne"}, {ID: "dyne", Matched: "Dyne"}}})
-	apply(t, g, resemblances())
+	g := kg.NewGraph(kgtest.NewModel(), kg.Options{Text: plainIndex{{ID: "dynes", Matched: "Dyne"}, {ID: "dyne", Matched: "Dyne"}, {ID: "dain", Matched: "(dyne)"}}})
+	w := resemblances()
+	w.Claims = append(w.Claims, entity("dain", kg.KindCompany, "戴恩")...)
+	apply(t, g, w)
 	want := []string{
 		"dyne-2 0.85, name Dyne +0.60, founded 1999 / 1999-04-04 +0.15, headquarters lyon +0.10",
+		"dain 0.45, name Dyne SA / 戴恩 +0.45",
 		"other 0.40, identifier ticker DYN +0.40",
 		"dynes 0.36, name Dyne SA / Dynes +0.36",
 	}
@@ -109,39 +113,156 @@ func TestWhatIsJudgedIsNoCandidate(t *testing.T) {
 	}
 }
 
-// All pairs are found page by page, each once.
+// Countries are compared however they are told: by a register, as a seat, or by the
+// city in which the headquarters are.
+func TestCandidatesAreComparedByCountry(t *testing.T) {
+	place := func(id kg.ID, code string) []*kg.Claim {
+		claims := entity(id, kg.KindPlace, string(id))
+		if code != "" {
+			claims = append(claims, said("1", &kg.IdentifierStatement{Entity: id, Scheme: "ISO3166", Value: code}))
+		}
+		return claims
+	}
+	joins := func(kind kg.RelationType, from, to kg.ID, words string) *kg.Claim {
+		return said("2", &kg.RelationStatement{Type: kind, From: from, To: to, Text: words})
+	}
+	for name, c := range map[string]struct {
+		a, b []*kg.Claim
+		want string
+	}{
+		"nothing is known of one": {a: []*kg.Claim{joins(kg.RelatedTo, "a", "country:FR", kg.RegisteredIn)}, want: ""},
+		"registered in one":       {[]*kg.Claim{joins(kg.RelatedTo, "a", "country:FR", kg.RegisteredIn)}, []*kg.Claim{joins(kg.RelatedTo, "b", "country:FR", kg.RegisteredIn)}, "country FR +0.10"},
+		"registered in two":       {[]*kg.Claim{joins(kg.RelatedTo, "a", "country:FR", kg.RegisteredIn)}, []*kg.Claim{joins(kg.RelatedTo, "b", "country:DE", kg.RegisteredIn)}, "country FR / DE -0.20"},
+		"one in two, one in one of them": {
+			[]*kg.Claim{joins(kg.RelatedTo, "a", "country:FR", kg.RegisteredIn), joins(kg.RelatedTo, "a", "country:DE", kg.SeatedIn)},
+			[]*kg.Claim{joins(kg.RelatedTo, "b", "country:DE", kg.RegisteredIn)},
+			"country DE +0.10",
+		},
+		"two entries of one country": {[]*kg.Claim{joins(kg.RelatedTo, "a", "country:FR", kg.SeatedIn)}, []*kg.Claim{joins(kg.RelatedTo, "b", "wd:Q142", kg.InCountry)}, "country FR +0.10"},
+		"a country without a code":   {[]*kg.Claim{joins(kg.RelatedTo, "a", "country:FR", kg.SeatedIn)}, []*kg.Claim{joins(kg.RelatedTo, "b", "utopia", kg.InCountry)}, ""},
+		"the same without a code":    {[]*kg.Claim{joins(kg.RelatedTo, "a", "utopia", kg.SeatedIn)}, []*kg.Claim{joins(kg.RelatedTo, "b", "utopia", kg.InCountry)}, "country utopia +0.10"},
+		"other words":                {[]*kg.Claim{joins(kg.RelatedTo, "a", "country:FR", "is linked to")}, []*kg.Claim{joins(kg.RelatedTo, "b", "country:DE", "is linked to")}, ""},
+		"headquarters in one country": {
+			[]*kg.Claim{joins(kg.HeadquarteredIn, "a", "country:FR", "")}, []*kg.Claim{joins(kg.HeadquarteredIn, "b", "country:FR", "")}, "country FR +0.10",
+		},
+		"a city and its country": {[]*kg.Claim{joins(kg.HeadquarteredIn, "a", "lyon", "")}, []*kg.Claim{joins(kg.RelatedTo, "b", "country:FR", kg.RegisteredIn)}, "country FR +0.10"},
+		"two cities of a country": {
+			[]*kg.Claim{joins(kg.HeadquarteredIn, "a", "lyon", "")},
+			[]*kg.Claim{joins(kg.HeadquarteredIn, "b", "nice", "")},
+			"country FR +0.10, headquarters lyon / nice -0.10",
+		},
+		"a city and its region": {[]*kg.Claim{joins(kg.HeadquarteredIn, "a", "rhone", "")}, []*kg.Claim{joins(kg.HeadquarteredIn, "b", "lyon", "")}, "country FR +0.10"},
+		"one city":              {[]*kg.Claim{joins(kg.HeadquarteredIn, "a", "lyon", "")}, []*kg.Claim{joins(kg.HeadquarteredIn, "b", "lyon", "")}, "country FR +0.10, headquarters lyon +0.10"},
+		"two cities of two countries": {
+			[]*kg.Claim{joins(kg.HeadquarteredIn, "a", "lyon", "")},
+			[]*kg.Claim{joins(kg.HeadquarteredIn, "b", "bonn", "")},
+			"country FR / DE -0.20, headquarters lyon / bonn -0.10",
+		},
+		"places in a circle": {[]*kg.Claim{joins(kg.HeadquarteredIn, "a", "escher", "")}, []*kg.Claim{joins(kg.HeadquarteredIn, "b", "lyon", "")}, "headquarters escher / lyon -0.10"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g, _ := newGraph(t)
+			w := basics()
+			w.Claims = append(w.Claims, slices.Concat(
+				entity("a", kg.KindCompany, "Dyne"), entity("b", kg.KindCompany, "Dyne"),
+				place("country:FR", "fr"), place("wd:Q142", "FR"), place("country:DE", "DE"), place("utopia", ""), place("lyon", ""), place("nice", ""), place("rhone", ""), place("bonn", ""),
+				place("escher", ""), place("escher-2", ""),
+				[]*kg.Claim{
+					joins(kg.PartOf, "lyon", "rhone", ""), joins(kg.PartOf, "rhone", "country:FR", ""), joins(kg.PartOf, "nice", "country:FR", ""), joins(kg.PartOf, "bonn", "country:DE", ""),
+					joins(kg.PartOf, "escher", "escher-2", ""), joins(kg.PartOf, "escher-2", "escher", ""),
+				}, c.a, c.b,
+			)...)
+			apply(t, g, w)
+			want := []string{"b " + strings.TrimSuffix("?, name Dyne +0.60, "+c.want, ", ")}
+			got := candidatesOf(t, g, "a")
+			for i := range got {
+				id, rest, _ := strings.Cut(got[i], " ")
+				_, reasons, _ := strings.Cut(rest, ", ")
+				got[i] = id + " ?, " + reasons
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// All pairs are found page by page, each once and in one order, whatever the size of
+// the pages.
 func TestMergeCandidatesGoThroughAll(t *testing.T) {
-	g, _ := newGraph(t)
+	index := plainIndex{{ID: "zz", Matched: "(completelydifferent)"}, {ID: "other", Matched: "(00000000)"}}
+	g := kg.NewGraph(kgtest.NewModel(), kg.Options{Text: index})
 	w := resemblances()
-	for i := range 2*kg.CandidatesVisited + 10 {
+	for i := range kg.CandidatesVisited + 10 {
 		w.Claims = append(w.Claims, entity(kg.ID(fmt.Sprint("filler-", i)), kg.KindCompany, fmt.Sprintf("%08x", uint32(i)*2654435761))...)
 	}
 	w.Claims = append(w.Claims, entity("zz", kg.KindCompany, "00000000")...)
 	apply(t, g, w)
-	var got []string
-	pages := 0
-	for after := ""; ; pages++ {
-		pairs, next, err := view(t, g).MergeCandidates(t.Context(), 0.35, after)
+	all := func(first int) (got []string, pages int) {
+		t.Helper()
+		for after := ""; ; {
+			pairs, next, err := view(t, g).MergeCandidates(t.Context(), 0.35, first, after)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(pairs) > first {
+				t.Errorf("%d pairs on a page of %d", len(pairs), first)
+			}
+			for _, p := range pairs {
+				got = append(got, fmt.Sprintf("%s %s %.2f", p.Of.ID, p.ID, p.Score))
+			}
+			if pages++; next == "" {
+				return got, pages
+			}
+			after = next
+		}
+	}
+	want := []string{"filler-0 zz 0.60", "filler-0 other 0.45", "zz other 0.45", "other dyne 0.40", "dyne-2 dyne 0.85", "dyne-2 dynes 0.36", "dyne-core dynes 0.36", "dyne dynes 0.36"}
+	got, pages := all(kg.MaxCandidatePairs)
+	if diff := cmp.Diff(want, got); diff != "" || pages < 2 {
+		t.Errorf("on %d pages (-want +got):\n%s", pages, diff)
+	}
+	for _, first := range []int{1, 3} {
+		some, pages := all(first)
+		if diff := cmp.Diff(got, some); diff != "" || pages < len(got)/first {
+			t.Errorf("on %d pages of %d (-want +got):\n%s", pages, first, diff)
+		}
+	}
+	for _, wrong := range []struct {
+		score float64
+		first int
+		after string
+	}{{-1, 1, ""}, {1.5, 1, ""}, {0.5, 1, "nonsense"}, {0.5, 0, ""}, {0.5, kg.MaxCandidatePairs + 1, ""}, {0.5, 1, "AQc"}} {
+		if _, _, err := view(t, g).MergeCandidates(t.Context(), wrong.score, wrong.first, wrong.after); !errors.Is(err, kg.ErrInvalid) {
+			t.Errorf("candidates of %+v: %v", wrong, err)
+		}
+	}
+}
+
+// A page that ends within the candidates of an entity goes on behind it where that
+// entity is gone or has another name by then.
+func TestMergeCandidatesGoOnWhileOthersWrite(t *testing.T) {
+	g, _ := newGraph(t)
+	apply(t, g, resemblances())
+	page := func(after string) (told []string, next string) {
+		t.Helper()
+		pairs, next, err := view(t, g).MergeCandidates(t.Context(), 0.35, 1, after)
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, p := range pairs {
-			got = append(got, fmt.Sprintf("%s %s %.2f", p.Of.ID, p.ID, p.Score))
+			told = append(told, fmt.Sprintf("%s %s", p.Of.ID, p.ID))
 		}
-		if after = next; after == "" {
-			break
-		}
+		return told, next
 	}
-	slices.Sort(got)
-	if diff := cmp.Diff([]string{"dyne dynes 0.36", "dyne-2 dyne 0.85", "dyne-2 dynes 0.36", "dyne-core dynes 0.36", "filler-0 zz 0.60", "other dyne 0.40"}, got); diff != "" || pages < 2 {
-		t.Errorf("on %d pages (-want +got):\n%s", pages+1, diff)
+	_, next := page("")
+	told, next := page(next)
+	if diff := cmp.Diff([]string{"dyne-2 dyne"}, told); diff != "" {
+		t.Fatal(diff)
 	}
-	for _, wrong := range []struct {
-		score float64
-		after string
-	}{{-1, ""}, {1.5, ""}, {0.5, "nonsense"}} {
-		if _, _, err := view(t, g).MergeCandidates(t.Context(), wrong.score, wrong.after); err == nil {
-			t.Errorf("candidates of %+v", wrong)
-		}
+	apply(t, g, kg.Write{Claims: []*kg.Claim{sameAs("dyne-2", "dyne")}})
+	told, _ = page(next)
+	if diff := cmp.Diff([]string{"dyne-core dynes"}, told); diff != "" {
+		t.Errorf("behind one that is merged (-want +got):\n%s", diff)
 	}
 }

@@ -118,6 +118,7 @@ const (
 	searchList
 	reachedList
 	entryList
+	pairList
 )
 
 // cursorBuilder and cursorReader write and read the parts of a place.

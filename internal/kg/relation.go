@@ -109,6 +109,13 @@ func (t RelationType) IsSymmetric() bool { return relationRules[t].symmetric }
 // CarriesStake reports that relations of the type may hold a share.
 func (t RelationType) CarriesStake() bool { return relationRules[t].stake }
 
+// Ends returns the kinds of entity at which relations of the type may start, and
+// to which they may lead; nil for every kind.
+func (t RelationType) Ends() (from, to []EntityKind) {
+	rule := relationRules[t]
+	return slices.Clone(rule.from), slices.Clone(rule.to)
+}
+
 // checkEnds returns an ErrInvalid unless the type may join the kinds.
 func (t RelationType) checkEnds(from, to EntityKind) error {
 	rule := relationRules[t]
@@ -135,6 +142,14 @@ const (
 	DeclaredIndirect = "indirect"
 	// DeclaredUltimate: it leads from the head of all such chains.
 	DeclaredUltimate = "ultimate"
+)
+
+// The words of a RELATED_TO that tell in which country an entity is. They are
+// compared when candidates are; otherwise they are words like others.
+const (
+	RegisteredIn = "is registered in"
+	SeatedIn     = "has its seat in"
+	InCountry    = "is in the country"
 )
 
 // declared returns what the attributes declare, or "".

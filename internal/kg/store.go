@@ -604,6 +604,12 @@ type TextIndex interface {
 	// id order, together with the number of all that fit. Text that holds no
 	// letter or digit finds nothing.
 	Search(ctx context.Context, q TextQuery) (hits []TextHit, total int, err error)
+	// Sounding returns for each entity others of its kind, at most limit, of which
+	// a whole name sounds like one of its own in another script, or in the same
+	// where that is not Latin: 阿里云 and Aliyun. Who is found by one is found by the
+	// other, unless there are more than limit. The order depends on names and ids
+	// alone.
+	Sounding(ctx context.Context, of []*Entity, limit int) ([][]ID, error)
 }
 
 // TextQuery asks for entities by words.

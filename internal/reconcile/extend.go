@@ -87,8 +87,8 @@ func (s *service) extend(ctx context.Context, r *request, text string) (any, err
 			return nil, refusef("there is no property %.60q; /reconcile/properties lists them", pids[i])
 		}
 		about := object{"id": p.id, "name": p.name}
-		if p.resource {
-			about["type"] = typeOf(kg.KindCompany)
+		if p.kind != 0 {
+			about["type"] = typeOf(p.kind)
 		}
 		meta = append(meta, about)
 		q, err := x.Properties[i].Settings.query(r)

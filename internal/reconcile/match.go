@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"fmt"
 	"math"
+	"net/http"
 	"slices"
 	"strings"
 
@@ -21,6 +23,8 @@ type query struct {
 
 	kinds []kg.EntityKind
 	limit int
+	// id is the entity of which the text is the id, if there is one.
+	id kg.ID
 }
 
 type propertyQuery struct {
@@ -119,7 +123,7 @@ func (s *service) match(ctx context.Context, r *request, text string) (any, erro
 		return nil, err
 	}
 	if len(batch) > maxQueries {
-		return nil, refusef("a batch has at most %d queries, not %d", maxQueries, len(batch))
+		return nil, &refusal{http.StatusRequestEntityTooLarge, fmt.Sprintf("a batch has at most %d queries, not %d", maxQueries, len(batch))}
 	}
 	for key, q := range batch {
 		if q == nil {
@@ -173,7 +177,7 @@ const (
 //
 // The score is the mean of features from 0 to 100: how alike the best name is, at
 // twice the weight of others, and for each property how alike the most alike of
-// its values is. An identifier that is the same makes it 100. With type_strict
+// its values is. The entity's own id is as good as its name. An identifier that is the same makes it 100. With type_strict
 // should, or none, another type costs a quarter; with any or all it is left out.
 // A candidate is said to match if it scores 95 at least, and the next stays below 85.
 func (s *service) candidates(ctx context.Context, r *request, q *query) ([]*candidate, error) {
@@ -201,6 +205,9 @@ func (s *service) candidates(ctx context.Context, r *request, q *query) ([]*cand
 		feature := func(id string, value any) { c.features = append(c.features, object{"id": id, "value": value}) }
 		if q.Query != nil {
 			name := s.likeName(m.Entity, *q.Query)
+			if m.ID == q.id {
+				name = 100
+			}
 			feature("name", math.Round(name*100)/100)
 			sum, weight = sum+weightOfName*name, weight+weightOfName
 		}
@@ -240,7 +247,7 @@ func (s *service) candidates(ctx context.Context, r *request, q *query) ([]*cand
 	return list[:min(len(list), q.limit)], nil
 }
 
-// gather finds whoever may be meant: by identifier, and by words.
+// gather finds whoever may be meant: by identifier, by id, and by words.
 func (s *service) gather(ctx context.Context, r *request, q *query) ([]*kg.Member, error) {
 	var ids []kg.ID
 	for _, p := range q.Properties {
@@ -262,6 +269,14 @@ func (s *service) gather(ctx context.Context, r *request, q *query) ([]*kg.Membe
 		}
 	}
 	if q.Query != nil {
+		named, err := r.members(ctx, []kg.ID{kg.ID(strings.TrimSpace(*q.Query))})
+		if err != nil {
+			return nil, err
+		}
+		if named[0] != nil {
+			q.id = named[0].ID
+			ids = append(ids, q.id)
+		}
 		kinds := q.kinds
 		if q.TypeStrict != "any" && q.TypeStrict != "all" {
 			kinds = nil

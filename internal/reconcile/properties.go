@@ -11,8 +11,8 @@ import (
 // property is a column that entities can have.
 type property struct {
 	id, name, description string
-	// resource: its values are entities.
-	resource bool
+	// kind is that of its values, where these are entities of one kind alone.
+	kind kg.EntityKind
 	// values returns what an entity has in the column, in a fixed order.
 	values func(ctx context.Context, m *kg.Member, q valueQuery) ([]value, error)
 }
@@ -124,10 +124,12 @@ func founded(ctx context.Context, m *kg.Member, _ valueQuery) ([]value, error) {
 
 func relationProperties() (list []property) {
 	for _, t := range kg.RelationTypes() {
+		from, to := t.Ends()
 		for _, end := range []struct {
 			prefix, verb string
 			direction    kg.Direction
-		}{{outPrefix, verbs[t][0], kg.Out}, {inPrefix, verbs[t][1], kg.In}} {
+			kinds        []kg.EntityKind
+		}{{outPrefix, verbs[t][0], kg.Out, to}, {inPrefix, verbs[t][1], kg.In, from}} {
 			if t.IsSymmetric() && end.direction == kg.In {
 				continue
 			}
@@ -135,8 +137,12 @@ func relationProperties() (list []property) {
 			if t.IsSymmetric() {
 				direction = kg.Both
 			}
+			var kind kg.EntityKind
+			if len(end.kinds) == 1 {
+				kind = end.kinds[0]
+			}
 			list = append(list, property{
-				id: end.prefix + t.String(), name: end.verb, description: "entities at the other end of " + t.String(), resource: true,
+				id: end.prefix + t.String(), name: end.verb, description: "entities at the other end of " + t.String(), kind: kind,
 				values: func(ctx context.Context, m *kg.Member, q valueQuery) ([]value, error) {
 					f := kg.RelationFilter{Types: []kg.RelationType{t}, Direction: direction, When: kg.When{AsOf: q.asOf}, Direct: true}
 					page, err := m.Relations(ctx, f, kg.PageArgs{First: &q.limit})

@@ -2,6 +2,7 @@ package reconcile
 
 import (
 	"context"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -25,16 +26,26 @@ func (s *service) suggestEntity(ctx context.Context, r *request) (any, error) {
 	if prefix == "" {
 		return object{"result": []object{}}, nil
 	}
+	found, err := r.members(ctx, []kg.ID{kg.ID(prefix)})
+	if err != nil {
+		return nil, err
+	}
+	found = slices.DeleteFunc(found, func(m *kg.Member) bool { return m == nil })
 	first := min(r.cursor()+suggestions, kg.MaxPage)
 	page, err := r.Search(ctx, prefix, nil, kg.PageArgs{First: &first})
 	if err != nil {
 		return nil, err
 	}
-	list := []object{}
-	for _, hit := range page.Values()[min(r.cursor(), len(page.Items)):] {
-		list = append(list, object{"id": hit.ID, "name": hit.Name(""), "description": describe(hit.Entity), "notable": []object{typeOf(hit.Kind)}})
+	for _, hit := range page.Values() {
+		if !slices.ContainsFunc(found, func(m *kg.Member) bool { return m.ID == hit.ID }) {
+			found = append(found, hit.Member)
+		}
 	}
-	return object{"result": list}, nil
+	list := []object{}
+	for _, m := range found {
+		list = append(list, object{"id": m.ID, "name": m.Name(""), "description": describe(m.Entity), "notable": []object{typeOf(m.Kind)}})
+	}
+	return part(list, r.cursor()), nil
 }
 
 func (s *service) suggestProperty(ctx context.Context, r *request) (any, error) {
@@ -79,13 +90,15 @@ func (s *service) proposeProperties(ctx context.Context, r *request) (any, error
 	if err != nil {
 		return nil, err
 	}
-	limit := len(properties)
+	answer := object{"type": r.form.Get("type")}
 	if n, err := strconv.Atoi(r.form.Get("limit")); err == nil && n > 0 {
-		limit = min(limit, n)
+		answer["limit"] = n
+		properties = properties[:min(n, len(properties))]
 	}
 	list := []object{}
-	for _, p := range properties[:limit] {
-		list = append(list, object{"id": p.id, "name": p.name})
+	for _, p := range properties {
+		list = append(list, object{"id": p.id, "name": p.name, "description": p.description})
 	}
-	return object{"type": r.form.Get("type"), "properties": list, "limit": limit}, nil
+	answer["properties"] = list
+	return answer, nil
 }

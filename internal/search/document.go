@@ -18,22 +18,23 @@ import (
 
 // format numbers what documents hold and how terms are made, kg's folding included.
 // Raise it with every change: an index of another format is built anew.
-const format = "1"
+const format = "2"
 
-// The fields of a document, which stands for one entity. Those down to sound hold
+// The fields of a document, which stands for one entity. Those down to sounding hold
 // the terms of all its names together, as names.go and reading.go make them.
 const (
-	fieldName    = "name"    // whole names
-	fieldCore    = "core"    // whole names without legal forms
-	fieldStart   = "start"   // short beginnings of whole names
-	fieldWord    = "word"    // words
-	fieldBegin   = "begin"   // short beginnings of words
-	fieldPiece   = "piece"   // letters and pairs of letters of spaceless scripts
-	fieldReading = "reading" // readings
-	fieldSound   = "sound"   // short beginnings of readings
-	fieldKind    = "kind"    // the entity's kind
-	fieldOrder   = "order"   // a place among all entities, see orderKey; for sorting only
-	fieldNames   = "names"   // the names as encodeNames writes them; stored only
+	fieldName     = "name"     // whole names
+	fieldCore     = "core"     // whole names without legal forms
+	fieldStart    = "start"    // short beginnings of whole names
+	fieldWord     = "word"     // words
+	fieldBegin    = "begin"    // short beginnings of words
+	fieldPiece    = "piece"    // letters and pairs of letters of spaceless scripts
+	fieldReading  = "reading"  // readings
+	fieldSound    = "sound"    // short beginnings of readings
+	fieldSounding = "sounding" // readings of whole names without legal forms
+	fieldKind     = "kind"     // the entity's kind
+	fieldOrder    = "order"    // a place among all entities, see orderKey; for sorting only
+	fieldNames    = "names"    // the names as encodeNames writes them; stored only
 )
 
 var (
@@ -95,10 +96,13 @@ func newDocument(e *kg.Entity) *document.Document {
 			sets.add(fieldReading, r)
 			beginnings(r, maxSound, func(s string) { sets.add(fieldSound, s) })
 		}
+		for _, r := range wholeReadings(f.core) {
+			sets.add(fieldSounding, r)
+		}
 	}
 	d := document.NewDocument(string(e.ID))
 	var lines []byte
-	for _, field := range []string{fieldName, fieldCore, fieldStart, fieldWord, fieldBegin, fieldPiece, fieldReading, fieldSound} {
+	for _, field := range []string{fieldName, fieldCore, fieldStart, fieldWord, fieldBegin, fieldPiece, fieldReading, fieldSound, fieldSounding} {
 		if len(sets[field]) == 0 {
 			continue
 		}

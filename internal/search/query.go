@@ -71,6 +71,29 @@ func soundOf(s string) string {
 	return firstRunes(s, maxReading)
 }
 
+// soundingNames is how many names of an entity are compared by sound.
+const soundingNames = 10
+
+// soundsLike asks for entities of which a name in another script than Latin
+// sounds like one of the entity's, or a name in Latin letters like one of the
+// entity's in another. It is nil where no name has a sound.
+func soundsLike(e *kg.Entity) question {
+	var heard []question
+	for _, n := range e.Names[:min(len(e.Names), soundingNames)] {
+		core := kg.CoreName(firstRunes(n.Text, maxName))
+		if plain := !strings.ContainsFunc(core, func(r rune) bool { return r > unicode.MaxASCII }); plain && len(core) >= minReading {
+			heard = append(heard, term(fieldSounding, core))
+		}
+		for _, reading := range wholeReadings(core) {
+			heard = append(heard, term(fieldSounding, reading), term(fieldCore, reading))
+		}
+	}
+	if heard == nil {
+		return nil
+	}
+	return either(heard...)
+}
+
 // slackOf returns how many slips a word may hold: a letter too many, too few or
 // wrong, or two neighbours the wrong way round. Short words have none, and none
 // has a number: the next one is another number, not the same misspelt. A letter of

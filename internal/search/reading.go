@@ -1,6 +1,7 @@
 package search
 
 import (
+	"slices"
 	"strings"
 	"sync"
 	"unicode"
@@ -53,6 +54,28 @@ func readings(words []string) []string {
 		}
 	}
 	return all
+}
+
+// wholeReadings spells a name from beginning to end, in every way up to the bound;
+// nothing for one in Latin letters, or one that is too long to be read whole.
+func wholeReadings(name string) []string {
+	var sounds [][]string
+	foreign := false
+	for _, r := range name {
+		if s := soundsOf(r); len(s) > 0 {
+			sounds, foreign = append(sounds, s), foreign || r >= unicode.MaxASCII
+		}
+	}
+	if !foreign || len(sounds) > maxReading {
+		return nil
+	}
+	var whole []string
+	for _, reading := range combinations(sounds) {
+		if len(reading) >= minReading && len(reading) <= maxWord && !slices.Contains(whole, reading) {
+			whole = append(whole, reading)
+		}
+	}
+	return whole
 }
 
 // combinations joins one sound of each place, in every way up to the bound, the

@@ -325,6 +325,58 @@ func TestKinds(t *testing.T) {
 }
 
 // TestPagesJoin also goes beyond the hits that are compared name by name.
+// TestSounding: who sounds like somebody in another script is found from both
+// sides, whole names only, legal forms aside.
+func TestSounding(t *testing.T) {
+	company := func(id kg.ID, names ...string) *kg.Entity {
+		e := entity(kg.KindCompany, id)
+		for _, n := range names {
+			e.Names = append(e.Names, alias(n))
+		}
+		return e
+	}
+	world := []*kg.Entity{
+		company("gaode-han", "高德地图有限公司"), company("gaode-latin", "Gaode Ditu Ltd"), company("gaode-homophone", "高徳地图"),
+		company("chongqing", "重庆"), company("chongqing-latin", "Chongqing"), company("zhongqing-latin", "Zhong Qing"),
+		company("sber-cyrillic", "ПАО Сбербанк", "x"), company("sber-latin", "Other Name", "Sberbank"),
+		company("alone", "Gaode"), company("longer", "高德地图北京"), company("long-latin", strings.Repeat("Anhui ", 10)), company("long-han", strings.Repeat("安徽", 10)),
+		entity(kg.KindPerson, "gaode-person", preferred("Gaode Ditu")), company("nothing", "..."),
+	}
+	index := open(t, t.TempDir(), filled(t, world...))
+	got := func(limit int) map[kg.ID][]kg.ID {
+		t.Helper()
+		found, err := index.Sounding(t.Context(), world, limit)
+		if err != nil {
+			t.Fatal(err)
+		}
+		told := map[kg.ID][]kg.ID{}
+		for i, ids := range found {
+			if len(ids) > 0 {
+				told[world[i].ID] = slices.Sorted(slices.Values(ids))
+			}
+		}
+		return told
+	}
+	want := map[kg.ID][]kg.ID{
+		"gaode-han": {"gaode-homophone", "gaode-latin"}, "gaode-latin": {"gaode-han", "gaode-homophone"}, "gaode-homophone": {"gaode-han", "gaode-latin"},
+		"chongqing": {"chongqing-latin", "zhongqing-latin"}, "chongqing-latin": {"chongqing"}, "zhongqing-latin": {"chongqing"},
+		"sber-cyrillic": {"sber-latin"}, "sber-latin": {"sber-cyrillic"}, "long-latin": {"long-han"}, "long-han": {"long-latin"},
+	}
+	if diff := cmp.Diff(want, got(10)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for id, found := range got(1) {
+		if len(found) != 1 || found[0] == id {
+			t.Errorf("%s: %v", id, found)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := index.Sounding(ctx, world, 10); !errors.Is(err, context.Canceled) {
+		t.Errorf("nobody waits: %v", err)
+	}
+}
+
 func TestPagesJoin(t *testing.T) {
 	entities := generated(3 * maxRanked)
 	for i, e := range entities {

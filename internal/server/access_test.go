@@ -294,7 +294,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 	}
 	requests := map[string]func() *http.Request{
 		"query": ask("{ name }"), "introspection": ask("{ __schema { queryType { name } } }"), "mutation": ask(rename),
-		"query by GET": get("/graphql?query={name}"), "table": get("/graphql.csv?query={name}"), "reconciliation": get("/reconcile"), "schema": get("/schema.graphql"), "metrics": get("/metrics"),
+		"query by GET": get("/graphql?query={name}"), "table": get("/graphql.csv?query={name}"), "reconciliation": get("/reconcile"), "export": get("/export/lines"), "exports": get("/export"), "schema": get("/schema.graphql"), "metrics": get("/metrics"),
 		"admin": get("/admin/stats"), "page": get("/graphiql"), "health": get("/healthz"), "readiness": get("/readyz"),
 	}
 	// What each gets: nobody, reader, writer, admin, stranger.
@@ -309,6 +309,8 @@ func TestWhoMayDoWhat(t *testing.T) {
 			"query by GET":   {200, 200, 200, 200, 401},
 			"table":          {200, 200, 200, 200, 401},
 			"reconciliation": {200, 200, 200, 200, 401},
+			"export":         {200, 200, 200, 200, 401},
+			"exports":        {200, 200, 200, 200, 401},
 			"mutation":       {401, 403, 200, 200, 401},
 			"schema":         {200, 200, 200, 200, 401},
 			"metrics":        {200, 200, 200, 200, 401},
@@ -323,6 +325,8 @@ func TestWhoMayDoWhat(t *testing.T) {
 			"query by GET":   {401, 200, 200, 200, 401},
 			"table":          {401, 200, 200, 200, 401},
 			"reconciliation": {401, 200, 200, 200, 401},
+			"export":         {401, 200, 200, 200, 401},
+			"exports":        {401, 200, 200, 200, 401},
 			"mutation":       {401, 403, 200, 200, 401},
 			"schema":         {401, 200, 200, 200, 401},
 			"metrics":        {401, 200, 200, 200, 401},
@@ -338,6 +342,7 @@ func TestWhoMayDoWhat(t *testing.T) {
 				c.Access.ReadsNeedToken = test.readsNeedToken
 				c.Admin = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.Path) })
 				c.Reconcile = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { _, _ = io.WriteString(w, r.URL.Path) })
+				exported(func(context.Context, io.Writer) ([]string, error) { return nil, nil })(c)
 			})
 			for request, statuses := range test.want {
 				for i, caller := range callers {

@@ -142,6 +142,37 @@ func TestOtherAddressesAreNotShared(t *testing.T) {
 	}
 }
 
+// TestReconciliationIsShared: version 0.2 of the protocol wants every address to
+// be open to pages of other origins alike, where any are let in.
+func TestReconciliationIsShared(t *testing.T) {
+	for _, origins := range [][]string{{"https://refine.example"}, {"*"}} {
+		r := newRig(t, func(c *Config) {
+			c.Access.Origins = origins
+			c.Reconcile = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				w.Header().Set("X-Asked", r.URL.Path)
+			})
+		})
+		for _, path := range []string{
+			"/reconcile", "/reconcile/", "/reconcile/suggest/entity", "/reconcile/suggest/property", "/reconcile/suggest/type", "/reconcile/properties", "/reconcile/preview",
+		} {
+			for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodOptions} {
+				req := httptest.NewRequest(method, path, nil)
+				req.Header.Set("Origin", "https://refine.example")
+				req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+				asked, status := path, http.StatusOK
+				if method == http.MethodOptions {
+					req.Header.Set("Access-Control-Request-Method", http.MethodPost)
+					asked, status = "", http.StatusNoContent
+				}
+				a := r.do(t, req)
+				if a.status != status || a.header.Get("X-Asked") != asked || a.header.Get("Access-Control-Allow-Origin") != "https://refine.example" {
+					t.Errorf("%v: %s %s: status %d, headers %v", origins, method, path, a.status, a.header)
+				}
+			}
+		}
+	}
+}
+
 // TestPreflight asks as a browser does before it sends what a form could not.
 func TestPreflight(t *testing.T) {
 	named, all := []string{"https://friend.example"}, []string{"*"}

@@ -59,6 +59,9 @@ type Config struct {
 	Introspection Introspection
 	// Reconcile answers under /reconcile; nil for nobody.
 	Reconcile http.Handler
+	// Exports are the formats in which all of the graph can be had below /export.
+	// With DocumentsOnly there are none: they tell everything.
+	Exports []Export
 	// Documents may be asked for by their hash. DocumentsOnly refuses all others.
 	Documents     *Documents
 	DocumentsOnly bool
@@ -92,6 +95,7 @@ type Server struct {
 	clients   *clients
 	gate      *gate
 	large     *gate
+	exports   *gate
 	principal func(context.Context) string
 	metrics   *metrics
 	hub       *hub
@@ -134,6 +138,8 @@ func New(cfg Config) (*Server, error) {
 		principal: cfg.Principal,
 	}
 	s.gate, s.large = newGate(s.traffic.InFlight, s.traffic), newGate(s.traffic.LargeInFlight, s.traffic)
+	// Who would have to wait for an export waits minutes: it is told at once.
+	s.exports = &gate{slots: make(chan struct{}, s.traffic.Exports)}
 	if s.principal == nil {
 		s.principal = nobody
 	}
@@ -190,6 +196,15 @@ func New(cfg Config) (*Server, error) {
 		mux.Handle(reconcilePath, reconcile)
 		mux.Handle(reconcilePath+"/", reconcile)
 	}
+	if len(cfg.Exports) > 0 && !cfg.DocumentsOnly {
+		given := func(next http.Handler) http.Handler {
+			return pages.guard(true, keeper.needs(keeper.reading(), readOnly(next)))
+		}
+		mux.Handle(exportPath, given(s.listExports(cfg.Exports)))
+		for _, e := range cfg.Exports {
+			mux.Handle(exportPath+"/"+e.Name, given(s.export(e)))
+		}
+	}
 	if cfg.Admin != nil {
 		mux.Handle("/admin/", pages.guard(false, keeper.administration(cfg.Admin)))
 	}
@@ -203,7 +218,7 @@ func New(cfg Config) (*Server, error) {
 		w.WriteHeader(http.StatusFound)
 	})))
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) {
-		http.Error(w, "There is nothing at this address. GraphiQL is at /graphiql, the API at /graphql, its answers as tables at /graphql.csv and /graphql.ndjson, its schema at /schema.graphql.", http.StatusNotFound)
+		http.Error(w, "There is nothing at this address. GraphiQL is at /graphiql, the API at /graphql, its answers as tables at /graphql.csv and /graphql.ndjson, all of it as files below /export, its schema at /schema.graphql.", http.StatusNotFound)
 	})
 
 	compress, err := gzhttp.NewWrapper(gzhttp.EnableZstd(false))

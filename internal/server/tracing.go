@@ -71,7 +71,7 @@ func (t tracing) request(ctx context.Context, w http.ResponseWriter, r *http.Req
 
 // route returns the address without what clients make up.
 func route(path string) string {
-	for _, prefix := range []string{"/graphiql", "/admin", reconcilePath} {
+	for _, prefix := range []string{"/graphiql", "/admin", exportPath, reconcilePath} {
 		if path == prefix || strings.HasPrefix(path, prefix+"/") {
 			return prefix
 		}

@@ -39,6 +39,11 @@ type Traffic struct {
 	// as there are processors.
 	LargeCost, LargeInFlight int
 
+	// Exports is how many exports are made at a time; more are UNAVAILABLE at
+	// once. ExportTimeout is the time that one may take.
+	Exports       int
+	ExportTimeout time.Duration
+
 	// ClientRate is how many requests a second one client may send in the long
 	// run, and ClientBurst how many at once; more are answered RATE_LIMITED. Zero
 	// means 100 and 200 for clients on other machines, and no bound for this one;
@@ -71,6 +76,8 @@ func DefaultTraffic() Traffic {
 		QueueTimeout:   5 * time.Second,
 		LargeCost:      5_000,
 		LargeInFlight:  runtime.GOMAXPROCS(0),
+		Exports:        2,
+		ExportTimeout:  time.Hour,
 		Connections:    20_000,
 	}
 }
@@ -88,6 +95,8 @@ func (t Traffic) withDefaults() Traffic {
 	t.QueueTimeout = cmp.Or(t.QueueTimeout, d.QueueTimeout)
 	t.LargeCost = cmp.Or(t.LargeCost, d.LargeCost)
 	t.LargeInFlight = cmp.Or(t.LargeInFlight, d.LargeInFlight)
+	t.Exports = cmp.Or(t.Exports, d.Exports)
+	t.ExportTimeout = cmp.Or(t.ExportTimeout, d.ExportTimeout)
 	t.Connections = cmp.Or(t.Connections, d.Connections)
 	return t
 }

@@ -66,7 +66,7 @@ var links = []struct {
 	{"P414", link{"listed_on", "", false, "organization"}},
 	{"P452", link{"related_to", "is in the industry", false, "concept"}},
 	{"P1056", link{"offers", "", false, "product"}},
-	{"P17", link{"related_to", "is in the country", false, "place"}},
+	{"P17", link{"related_to", kg.InCountry, false, "place"}},
 	{"P159", link{"headquartered_in", "", false, "place"}},
 	{"P7888", link{"merged_into", "", false, "company"}},
 	{"P1365", link{"succeeded", "", false, "company"}},
