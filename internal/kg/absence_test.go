@@ -55,6 +55,11 @@ func TestAbsences(t *testing.T) {
 		said("3", &kg.AbsenceStatement{Entity: "acme", Relation: kg.Owns, Direction: kg.In, Kind: kg.AbsenceUnknown, Text: "a trust"}),
 	}})
 	a.in(2022, kg.Write{Retractions: []kg.Retract{{ID: first.ContentID(), Reason: "wrong"}}})
+	a.in(2023, kg.Write{Claims: []*kg.Claim{
+		said("4", noParent("NO_KNOWN_PERSON", "2019", "2021")), // what had no end has come to one
+		said("5", noParent("NO_KNOWN_PERSON", "", "")),
+		said("6", noParent("NO_KNOWN_PERSON", "2022", "")), // and come back
+	}})
 	a.now = beginning(2025)
 	trust := "OWNS IN UNKNOWN  a trust / doc:3"
 	for _, c := range []struct {
@@ -68,6 +73,8 @@ func TestAbsences(t *testing.T) {
 		{2021, "2014", []string{trust}},
 		{2022, "", []string{trust, "CONTROLS IN NONE NATURAL_PERSONS  2015/2019 newer:7", "CONTROLS IN NONE NO_KNOWN_PERSON  2019/ doc:2"}},
 		{2022, "2020", []string{trust, "CONTROLS IN NONE NO_KNOWN_PERSON  2019/ doc:2"}},
+		{2023, "2020", []string{trust, "CONTROLS IN NONE NO_KNOWN_PERSON  2019/2021 doc:2 doc:4 doc:5"}},
+		{2023, "2023", []string{trust, "CONTROLS IN NONE NO_KNOWN_PERSON  2022/ doc:6"}},
 	} {
 		if diff := gocmp.Diff(c.want, absences(t, knownBy(t, a.graph, beginning(c.known)), "acme", c.asOf)); diff != "" {
 			t.Errorf("known in %d, as of %q (-want +got):\n%s", c.known, c.asOf, diff)

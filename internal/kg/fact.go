@@ -150,21 +150,35 @@ func foreign(c *Claim, id ID) int {
 	return 0
 }
 
-// absenceFacts joins the claims that say the same of an absence.
+// absenceFacts joins the claims that say the same of an absence. One that leaves a
+// date open says the same as one that names it, as with relations: a register that
+// first knows no end, and later does, speaks of one absence.
 func absenceFacts(claims []*Claim) []Absence {
+	stated := func(c *Claim) Absence { return c.Statement.(*AbsenceStatement).fact() }
+	// Dates that are not known come last, behind all that they may stand for.
+	slices.SortStableFunc(claims, func(a, b *Claim) int { return compareAbsences(stated(a), stated(b)) })
 	var facts []Absence
-	same := func(a, b *Claim) int {
-		return compareAbsences(a.Statement.(*AbsenceStatement).fact(), b.Statement.(*AbsenceStatement).fact())
-	}
-	slices.SortStableFunc(claims, same)
-	for len(claims) > 0 {
-		n := 1
-		for n < len(claims) && same(claims[0], claims[n]) == 0 {
-			n++
+	var rest [][]*Claim
+	for _, c := range claims {
+		a := stated(c)
+		i := slices.IndexFunc(facts, func(f Absence) bool {
+			dated := a
+			if a.Start.IsZero() {
+				dated.Start = f.Start
+			}
+			if a.End.IsZero() {
+				dated.End = f.End
+			}
+			return compareAbsences(dated, f) == 0
+		})
+		if i < 0 {
+			i = len(facts)
+			facts, rest = append(facts, a), append(rest, nil)
 		}
-		f := claims[0].Statement.(*AbsenceStatement).fact()
-		f.Citations = citations(claims[:n])
-		facts, claims = append(facts, f), claims[n:]
+		rest[i] = append(rest[i], c)
+	}
+	for i := range facts {
+		facts[i].Citations = citations(rest[i])
 	}
 	return facts
 }
