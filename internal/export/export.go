@@ -26,7 +26,9 @@ type Format struct {
 // Formats returns all formats, by name.
 func Formats() []Format {
 	return []Format{
+		{"bods", "statements of the Beneficial Ownership Data Standard 0.4, as a JSON array", writeBODS},
 		{"csv", "tables in a zip archive, one for each kind of thing, for spreadsheets and databases", writeCSV},
+		{"ftm", "entities of FollowTheMoney, one JSON object a line, for Aleph and OpenSanctions tools", writeFtM},
 		{"graphml", "entities and relations as GraphML, for Gephi, yEd, Cytoscape and NetworkX", writeGraphML},
 		{"jsonld", "linked data as one JSON-LD document, in terms of schema.org and PROV", writeJSONLD},
 		{"nquads", "the same linked data as N-Quads, one statement a line, in a graph for each source", writeNQuads},

@@ -22,6 +22,8 @@ type Stream interface {
 	// Judgements returns the claims about whom the ids are the same as, or not,
 	// taken back or not.
 	Judgements(ctx context.Context, ids []kg.ID) ([]*kg.Claim, error)
+	// Prepare is told that about so many claims will be written.
+	Prepare(ctx context.Context, claims int64) error
 	// Clock returns the moments between which kg.Write.At must lie.
 	Clock(ctx context.Context) (newest, now time.Time, err error)
 	// Sync returns once all that was applied would survive a power cut.
@@ -183,6 +185,9 @@ func (l *loading) run(ctx context.Context) error {
 	}
 	done, about := l.pickUp()
 	if err := l.chooseClock(ctx); err != nil {
+		return err
+	}
+	if err := l.Graph.Prepare(ctx, l.total-done); err != nil {
 		return err
 	}
 	for {

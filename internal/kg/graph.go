@@ -29,7 +29,7 @@ type Graph struct {
 	// last is when the newest write was made, guarded by writing; zero until
 	// that has been read.
 	last time.Time
-	// unwritten is set while a stream fills a store that was empty.
+	// unwritten is set while a prepared stream writes.
 	unwritten atomic.Pointer[unwritten]
 }
 
@@ -145,7 +145,7 @@ func (g *Graph) draft(ctx context.Context) (Snapshot, error) {
 		open = s.Draft
 	}
 	snap, err := open(ctx)
-	if u := g.unwritten.Load(); u != nil && err == nil {
+	if u := g.unwritten.Load(); u != nil && err == nil && u.complete.Load() {
 		return &sparing{snap, u}, nil
 	}
 	return snap, err

@@ -5,6 +5,7 @@ import (
 	"context"
 	"iter"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -37,6 +38,11 @@ func (v *View) KnownBy(at time.Time) {
 		v.snap = newPast(now, at, v.budget.Edges)
 	}
 }
+
+// KnownBy returns a snapshot as it would have been at that instant, the instant
+// included: what View.KnownBy answers by, for whoever reads a whole graph. It
+// rests on now, which is to be closed in its place.
+func KnownBy(now Snapshot, at time.Time) Snapshot { return newPast(now, at, math.MaxInt) }
 
 func newPast(now Snapshot, at time.Time, claims int) *pastSnapshot {
 	return &pastSnapshot{now: now, at: at, claims: claims, kinds: make(map[ID]EntityKind), who: newIdentities(), judged: make(map[ID]bool)}

@@ -12,32 +12,59 @@ type Stream struct {
 	graph *Graph
 	// wait waits for the newest write, nil where there is none.
 	wait func(context.Context) error
-	// begun says that there was a first write, and unwritten what the stream
-	// knows since then, where the graph was empty.
-	begun     bool
+	// unwritten is what the stream knows of the graph, nil where it was not
+	// prepared.
 	unwritten *unwritten
 }
 
-// Stream returns a stream of writes to the graph. It is closed after its last. If
-// the graph is empty at its first write, it remembers in 64 MiB what has been
-// written, and asks the store for nothing that cannot be there.
+// Stream returns a stream of writes to the graph. It is closed after its last.
 func (g *Graph) Stream() *Stream { return &Stream{graph: g} }
 
-// begin looks whether the graph is empty.
-func (s *Stream) begin(ctx context.Context) error {
+// worthReading is how many records are read in the time that one write of a claim
+// saves when it is known what the graph does not hold.
+const worthReading = 8
+
+// Prepare is told that about so many claims will be written. Where that is much
+// against what the graph holds, the stream takes down in 64 MiB what that is, for
+// which it reads the graph once, and from then on asks the store for nothing that
+// cannot be there. Others read and write meanwhile.
+func (s *Stream) Prepare(ctx context.Context, claims int64) error {
+	snap, u, err := s.takeNotes(ctx, claims)
+	if u == nil || err != nil {
+		return err
+	}
+	defer snap.Close()
+	s.unwritten = u
+	for _, kind := range RecordKinds() {
+		if err := u.read(ctx, snap, kind); err != nil {
+			return err
+		}
+	}
+	u.complete.Store(true)
+	return nil
+}
+
+// takeNotes lets everything be noted that is written from now on, and returns a
+// snapshot of what has been before: nothing where that is not worth reading.
+func (s *Stream) takeNotes(ctx context.Context, claims int64) (Snapshot, *unwritten, error) {
 	s.graph.writing.Lock()
 	defer s.graph.writing.Unlock()
 	snap, err := s.graph.draft(ctx)
 	if err != nil {
-		return err
+		return nil, nil, err
 	}
-	defer snap.Close()
-	if snap.Revision() == 0 {
-		s.unwritten = newUnwritten()
-		s.graph.unwritten.Store(s.unwritten)
+	stats, err := snap.Stats(ctx)
+	held := int64(0)
+	for _, n := range stats {
+		held += n
 	}
-	s.begun = true
-	return nil
+	if err != nil || held > claims*worthReading {
+		snap.Close()
+		return nil, nil, err
+	}
+	u := newUnwritten()
+	s.graph.unwritten.Store(u)
+	return snap, u, nil
 }
 
 // Close lets go of what the stream remembers. What was written stays.
@@ -52,11 +79,6 @@ func (s *Stream) Close() {
 // A crash takes back the newest writes of a stream, never one without those
 // behind it. Readers see the write a moment later.
 func (s *Stream) Apply(ctx context.Context, w Write) (Applied, error) {
-	if !s.begun {
-		if err := s.begin(ctx); err != nil {
-			return Applied{}, err
-		}
-	}
 	applied, wait, err := s.graph.stage(ctx, w)
 	if err != nil {
 		return Applied{}, err

@@ -8,12 +8,15 @@ import (
 	"sync/atomic"
 )
 
-// unwritten knows what certainly never was in a store that was empty when it began
-// to take notes. While much is loaded into an empty store, most questions of a write
-// are for what is not there, and to find that out of the store takes longer than to
-// work the write out. It is a Bloom filter: it never forgets, and at times takes
-// something for written that is not. It is safe for concurrent use.
+// unwritten knows what certainly is not in a store. While much is loaded, most
+// questions of a write are for what is not there, and to find that out of the store
+// takes longer than to work the write out. It is a Bloom filter: it never forgets, and
+// at times takes something for written that is not. It is safe for concurrent use.
 type unwritten struct {
+	// complete says that what was there before it began to take notes is noted
+	// too; only then it knows anything.
+	complete atomic.Bool
+
 	seed maphash.Seed
 	bits []atomic.Uint64
 }
@@ -81,33 +84,71 @@ func (u *unwritten) may(about, thing string) bool {
 // note takes down what a batch writes, and tells the engine which of its records
 // are under ids that never had any.
 func (u *unwritten) note(b *Batch) {
-	b.Fresh = make([]bool, len(b.Put))
-	for i, r := range b.Put {
-		b.Fresh[i] = !u.may(aboutID, string(r.RecordID()))
-		u.add(aboutID, string(r.RecordID()))
-		switch r := r.(type) {
-		case *Claim:
-			u.add(aboutFamily, r.Family())
-			for _, m := range r.Mentioned() {
-				u.add(aboutClaims, string(m.Entity))
-			}
-		case *Entity:
-			for _, k := range r.NameKeys() {
-				u.add(aboutNames, k.Fold)
-			}
-			for _, x := range r.Identifiers {
-				scheme, value := IdentifierKey(x.Scheme, x.Value)
-				u.add(aboutIdentifiers, scheme+"\x00"+value)
-			}
-		case *Relation:
-			u.add(aboutRelations, string(r.From))
-			u.add(aboutRelations, string(r.To))
-		case *Observation:
-			u.add(aboutFigures, string(r.Subject))
-		case *Conflict:
-			u.add(aboutConflicts, string(r.About))
+	if u.complete.Load() {
+		b.Fresh = make([]bool, len(b.Put))
+		for i, r := range b.Put {
+			b.Fresh[i] = !u.may(aboutID, string(r.RecordID()))
 		}
 	}
+	for _, r := range b.Put {
+		u.noteRecord(r)
+	}
+}
+
+// noteRecord takes down a record, and by what it is asked for.
+func (u *unwritten) noteRecord(r Record) {
+	u.add(aboutID, string(r.RecordID()))
+	switch r := r.(type) {
+	case *Claim:
+		u.add(aboutFamily, r.Family())
+		for _, m := range r.Mentioned() {
+			u.add(aboutClaims, string(m.Entity))
+		}
+	case *Entity:
+		for _, k := range r.NameKeys() {
+			u.add(aboutNames, k.Fold)
+		}
+		for _, x := range r.Identifiers {
+			scheme, value := IdentifierKey(x.Scheme, x.Value)
+			u.add(aboutIdentifiers, scheme+"\x00"+value)
+		}
+	case *Relation:
+		u.add(aboutRelations, string(r.From))
+		u.add(aboutRelations, string(r.To))
+	case *Observation:
+		u.add(aboutFigures, string(r.Subject))
+	case *Conflict:
+		u.add(aboutConflicts, string(r.About))
+	}
+}
+
+// read takes down all records of a kind.
+func (u *unwritten) read(ctx context.Context, snap Snapshot, kind RecordKind) error {
+	switch kind {
+	case RecordClaim:
+		// All at once, which is faster than one by one.
+		for m, err := range snap.ClaimsAbout(ctx, ClaimQuery{All: true}) {
+			if err != nil {
+				return err
+			}
+			u.noteRecord(m.Claim)
+		}
+	case RecordRelation:
+		for e, err := range snap.Relations(ctx, RelationQuery{All: true}) {
+			if err != nil {
+				return err
+			}
+			u.noteRecord(e.Relation)
+		}
+	default:
+		for r, err := range snap.Scan(ctx, ScanQuery{Kind: kind}) {
+			if err != nil {
+				return err
+			}
+			u.noteRecord(r)
+		}
+	}
+	return nil
 }
 
 // sparing is a snapshot that is asked only for what may be there.

@@ -9,16 +9,28 @@ import (
 	"keiretsu/internal/kg/kgtest"
 )
 
-// TestStreamIntoAnEmptyGraph: what a stream makes of an empty graph, asking the
-// store for as little as it can, is what ordinary writes make of it.
-func TestStreamIntoAnEmptyGraph(t *testing.T) {
-	for seed := range uint64(30) {
+// TestPreparedStream: what a stream makes of a graph, asking the store for as little as
+// it can, is what ordinary writes make of it. The graph is empty, or others have
+// written to it before, and write to it meanwhile.
+func TestPreparedStream(t *testing.T) {
+	for seed := range uint64(60) {
 		plain, streamed := kgtest.NewModel(), kgtest.NewModel()
-		g, s := graphOver(plain), graphOver(streamed).Stream()
+		g, other := graphOver(plain), graphOver(streamed)
+		s := other.Stream()
 		random := rand.New(rand.NewPCG(seed, 1))
-		for _, w := range append([]kg.Write{basics()}, randomWrites(random, 25)...) {
+		prepared := int(seed) / 4
+		for n, w := range append([]kg.Write{basics()}, randomWrites(random, 25)...) {
+			if n == prepared {
+				if err := s.Prepare(t.Context(), 1_000); err != nil {
+					t.Fatal(err)
+				}
+			}
+			apply := s.Apply
+			if n < prepared || random.IntN(4) == 0 {
+				apply = other.Apply
+			}
 			want, wantErr := g.Apply(t.Context(), w)
-			got, gotErr := s.Apply(t.Context(), w)
+			got, gotErr := apply(t.Context(), w)
 			if diff := kgtest.Diff(want, got); diff != "" || (wantErr == nil) != (gotErr == nil) {
 				t.Fatalf("seed %d: %v and %v, applied (-plain +streamed):\n%s", seed, wantErr, gotErr, diff)
 			}
@@ -29,6 +41,42 @@ func TestStreamIntoAnEmptyGraph(t *testing.T) {
 		s.Close()
 		if diff := kgtest.Diff(everything(t, plain), everything(t, streamed)); diff != "" {
 			t.Fatalf("seed %d (-plain +streamed):\n%s", seed, diff)
+		}
+	}
+}
+
+// TestPrepareAmongWriters: what others write while the graph is read for a stream is
+// not taken for absent.
+func TestPrepareAmongWriters(t *testing.T) {
+	store := kgtest.NewModel()
+	g := graphOver(store)
+	if _, err := g.Apply(t.Context(), basics()); err != nil {
+		t.Fatal(err)
+	}
+	s := g.Stream()
+	defer s.Close()
+	done := make(chan error, 1)
+	go func() {
+		for i := range 50 {
+			if _, err := g.Apply(t.Context(), kg.Write{Claims: entity(kg.ID(fmt.Sprintf("e%d", i)), kg.KindCompany, "Elsewhere")}); err != nil {
+				done <- err
+				return
+			}
+		}
+		done <- nil
+	}()
+	for range 5 {
+		if err := s.Prepare(t.Context(), 1_000); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	for i := range 50 {
+		applied, err := s.Apply(t.Context(), kg.Write{Claims: entity(kg.ID(fmt.Sprintf("e%d", i)), kg.KindCompany, "Elsewhere")})
+		if err != nil || applied.Recorded != 0 {
+			t.Fatalf("e%d: %d claims are new that were there: %v", i, applied.Recorded, err)
 		}
 	}
 }

@@ -136,6 +136,9 @@ func (r *reader) absence(at ingest.Position, s *statement, of, direction string,
 // entity makes drafts of an entity or person.
 func (r *reader) entity(at ingest.Position, s *statement) []ingest.Draft {
 	d := &ingest.Entity{At: at, ID: at.Text(r.entityID(s.record)), Kind: at.Text(entityKind(s)), Cites: r.cites(at, s)}
+	if t := s.details.EntityType.Type; s.kind == "entity" && t != "" && t != "registeredEntity" {
+		d.Note = at.Text("BODS entity type: " + clipped(camel(t))) // which the kind does not tell
+	}
 	add := func(text, kind string) {
 		text = strings.Join(strings.Fields(text), " ")
 		if kg.FoldName(text) != "" {

@@ -11,6 +11,9 @@ import (
 
 // join is what becomes of a schema that joins entities.
 type join struct {
+	// named tells that the relation does not say which schema it was; an
+	// attribute then does.
+	named bool
 	// from and to are the properties that name the ends.
 	from, to string
 	relation string
@@ -21,21 +24,22 @@ type join struct {
 }
 
 var links = map[string]join{
-	"Ownership":      {"owner", "asset", "owns", "", "", "company", "company"},
-	"Directorship":   {"director", "organization", "related_to", "is director of", "director", "person", "company"},
-	"Employment":     {"employee", "employer", "related_to", "is employed by", "employee", "person", "company"},
-	"Membership":     {"member", "organization", "related_to", "is a member of", "member", "person", "organization"},
-	"Representation": {"agent", "client", "related_to", "represents", "", "company", "company"},
-	"Succession":     {"successor", "predecessor", "succeeded", "", "", "company", "company"},
-	"UnknownLink":    {"subject", "object", "related_to", "is linked to", "", "company", "company"},
-	"Associate":      {"person", "associate", "related_to", "is an associate of", "", "person", "person"},
-	"Family":         {"person", "relative", "related_to", "is family of", "", "person", "person"},
+	"Ownership":      {false, "owner", "asset", "owns", "", "", "company", "company"},
+	"Directorship":   {true, "director", "organization", "related_to", "is director of", "director", "person", "company"},
+	"Employment":     {true, "employee", "employer", "related_to", "is employed by", "employee", "person", "company"},
+	"Membership":     {true, "member", "organization", "related_to", "is a member of", "member", "person", "organization"},
+	"Representation": {true, "agent", "client", "related_to", "represents", "", "company", "company"},
+	"Succession":     {false, "successor", "predecessor", "succeeded", "", "", "company", "company"},
+	"UnknownLink":    {true, "subject", "object", "related_to", "is linked to", "", "company", "company"},
+	"Associate":      {true, "person", "associate", "related_to", "is an associate of", "", "person", "person"},
+	"Family":         {true, "person", "relative", "related_to", "is family of", "", "person", "person"},
 }
 
 // kept are the properties that become attributes, by the name of the attribute.
 var kept = []struct{ key, property string }{
 	{"legal_basis", "legalBasis"},
 	{"ownership_type", "ownershipType"},
+	{"relationship", "relationship"},
 	{"role", "role"},
 	{"shares_count", "sharesCount"},
 	{"shares_currency", "sharesCurrency"},
@@ -113,7 +117,16 @@ func (w *writer) words(at ingest.Position, e *entity, j join, from string, d *in
 		}
 	}
 	for _, k := range kept {
-		add(k.key, strings.Join(e.values(k.property), "; "))
+		values := e.values(k.property)
+		if len(values) > mostValues {
+			values = append(values[:mostValues-1:mostValues-1], strings.Join(values[mostValues-1:], "; "))
+		}
+		for i, v := range values {
+			add(k.key+ordinal(i), v)
+		}
+	}
+	if j.named {
+		add("schema", e.Schema)
 	}
 	if e.Schema != "Ownership" {
 		return
@@ -122,7 +135,7 @@ func (w *writer) words(at ingest.Position, e *entity, j join, from string, d *in
 	if len(percents) == 1 {
 		d.Stake = at.Text(percentage(percents[0]))
 	}
-	if wording := strings.Join(percents, "; "); wording != "" && (wording != d.Stake.Value) {
+	if wording := strings.Join(percents, "; "); wording != "" && wording != plainNumber(d.Stake.Value) {
 		d.Wording = at.Text(clipped(wording))
 	}
 	for _, kind := range e.values("ownershipType") {
@@ -131,6 +144,18 @@ func (w *writer) words(at ingest.Position, e *entity, j join, from string, d *in
 			break
 		}
 	}
+}
+
+// mostValues is how many values of one property are attributes of their own; the
+// last holds all others.
+const mostValues = 9
+
+// ordinal tells values of one key apart: nothing for the first, then _2, _3.
+func ordinal(i int) string {
+	if i == 0 {
+		return ""
+	}
+	return fmt.Sprintf("_%d", i+1)
 }
 
 // clipped shortens what a text or attribute cannot hold.

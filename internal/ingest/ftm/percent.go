@@ -2,6 +2,7 @@ package ftm
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
 
 	"keiretsu/internal/kg"
@@ -47,4 +48,15 @@ func percentage(text string) string {
 		return ""
 	}
 	return share
+}
+
+// plainNumber returns the number that a share says, as it is written anew where
+// no words are kept; "" where it is none.
+func plainNumber(share string) string {
+	s, err := kg.ParseShare(share)
+	exact, ok := s.Exact()
+	if err != nil || !ok {
+		return ""
+	}
+	return strconv.FormatFloat(exact, 'f', -1, 64)
 }

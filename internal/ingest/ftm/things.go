@@ -56,6 +56,9 @@ func (w *writer) thing(at ingest.Position, e *entity) (drafts []ingest.Draft, wr
 	}
 	cites := w.cites(at, e)
 	d := &ingest.Entity{At: at, ID: at.Text(entityID(e.ID)), Kind: at.Text(kind), Cites: cites}
+	if e.Schema == "LegalEntity" || e.Schema == "PublicBody" {
+		d.Note = at.Text("FollowTheMoney schema: " + e.Schema) // which the kind does not tell
+	}
 	told := make(map[string]bool)
 	for _, n := range []struct{ property, kind string }{
 		{"name", "legal"}, {"alias", "alias"}, {"weakAlias", "alias"}, {"previousName", "former"},
