@@ -145,12 +145,14 @@ func syncFolder(dir string) error {
 	return errors.Join(f.Sync(), f.Close())
 }
 
-// open opens the data folder for a command, which it must not make.
-func (f *folder) open(ctx context.Context, log *slog.Logger) (*administration, error) {
+// open opens the data folder for a command, which it must not make, with a store as
+// the options say but for its folder.
+func (f *folder) open(ctx context.Context, o badgerstore.Options) (*administration, error) {
 	if _, err := os.Stat(f.store()); err != nil {
 		return nil, fmt.Errorf("there is no store in %s; name its folder by --data", f.Data)
 	}
-	store, err := badgerstore.Open(ctx, badgerstore.Options{Dir: f.store(), Logger: log})
+	o.Dir = f.store()
+	store, err := badgerstore.Open(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -158,7 +160,7 @@ func (f *folder) open(ctx context.Context, log *slog.Logger) (*administration, e
 	if err != nil {
 		return nil, errors.Join(err, store.Close())
 	}
-	return &administration{folder: f, store: store, graph: kg.NewGraph(store, kg.Options{}), backups: backups, log: log}, nil
+	return &administration{folder: f, store: store, graph: kg.NewGraph(store, kg.Options{}), backups: backups, log: o.Logger}, nil
 }
 
 func (a *administration) close() error { return a.store.Close() }
@@ -167,7 +169,7 @@ func (a *administration) close() error { return a.store.Close() }
 // holds it, or else this process. An end by signal is an error like others: what
 // was asked for has not been done.
 func (f *folder) administer(ctx context.Context, m *Main, do func(context.Context, control.Admin) error) error {
-	err := f.reach(ctx, m, do)
+	err := f.reach(ctx, badgerstore.Options{Logger: m.warnings()}, do)
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		return errInterrupted
 	}
@@ -176,7 +178,7 @@ func (f *folder) administer(ctx context.Context, m *Main, do func(context.Contex
 
 var errInterrupted = errors.New("interrupted before it was done")
 
-func (f *folder) reach(ctx context.Context, m *Main, do func(context.Context, control.Admin) error) error {
+func (f *folder) reach(ctx context.Context, o badgerstore.Options, do func(context.Context, control.Admin) error) error {
 	client, err := control.Dial(ctx, f.socket())
 	if err == nil {
 		return errors.Join(do(ctx, client), client.Close())
@@ -184,7 +186,7 @@ func (f *folder) reach(ctx context.Context, m *Main, do func(context.Context, co
 	if !errors.Is(err, control.ErrNobody) {
 		return err
 	}
-	here, err := f.open(ctx, m.warnings())
+	here, err := f.open(ctx, o)
 	if errors.Is(err, kg.ErrUnavailable) {
 		return fmt.Errorf("%w; it does not answer at %s either, so stop it first", err, f.socket())
 	}

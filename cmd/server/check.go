@@ -65,7 +65,7 @@ func (c *check) repair(ctx context.Context, m *Main, f *folder, out report) erro
 	if !errors.Is(err, control.ErrNobody) {
 		return err
 	}
-	here, err := f.open(ctx, m.warnings())
+	here, err := f.open(ctx, badgerstore.Options{Logger: m.warnings()})
 	if err != nil {
 		return err
 	}

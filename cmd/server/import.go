@@ -154,7 +154,7 @@ func (c *importing) Run(ctx context.Context, m *Main, f *folder) error {
 	}
 	bar := newImportBar(m.Stderr)
 	var report ingest.Report
-	err = f.reach(ctx, m, func(ctx context.Context, admin control.Admin) (err error) {
+	err = f.reach(ctx, badgerstore.Options{Logger: m.warnings(), Loading: true}, func(ctx context.Context, admin control.Admin) (err error) {
 		report, err = admin.Import(ctx, q, bar.show)
 		return err
 	})

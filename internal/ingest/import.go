@@ -274,7 +274,17 @@ func (l *loading) turnClock(ctx context.Context, b *batch) error {
 
 // verify reads all files.
 func (l *loading) verify(ctx context.Context) error {
-	trial := &trial{Import: l.Import}
+	trial := newTrial(l.Import)
+	if l.DryRun {
+		for it, err := range l.read(ctx, Verifying) {
+			if _, ok := errors.AsType[*Problem](err); err != nil && !ok {
+				return err
+			}
+			if err == nil {
+				trial.learn(it.draft)
+			}
+		}
+	}
 	var first *Problem
 	for it, err := range l.read(ctx, Verifying) {
 		if p, ok := errors.AsType[*Problem](err); ok {

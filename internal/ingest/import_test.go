@@ -419,6 +419,60 @@ func TestDryRun(t *testing.T) {
 	}
 }
 
+// TestDryRunForesees: a dry run tells what the import then does, in whatever order
+// the files name and describe things.
+func TestDryRunForesees(t *testing.T) {
+	for name, texts := range map[string][]string{
+		"an end that nobody describes":     {"source memo", "entity a company Acme", "owns a nobody 7%", "owns nobody a 7%"},
+		"an end that is described later":   {"source memo", "owns a b 7%", "entity a company Acme", "entity b company Bolt"},
+		"an end in another file":           {"source memo\nowns a b 7%\nentity a company Acme", "entity b company Bolt\nowns b c 8%"},
+		"an end that another draft hints":  {"source memo", "entity a company Acme", "owns a h 9%", "owns h a 7% hint", "owns h a 8% hint"},
+		"an end that is there":             {"entity a company Acme", "owns here a 7%", "owns a gone 7%"},
+		"a hint of what is there":          {"entity a company Acme", "owns here a 7% hint"},
+		"a hint of what is described":      {"source memo", "owns a b 7% hint", "entity a company Acme", "entity b company Bolt"},
+		"one draft with two missing ends":  {"source memo", "owns x y 7%"},
+		"what is hinted by what is broken": {"source memo", "owns a nobody 7% hint"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if len(texts) == 1 || !strings.Contains(texts[0], "\n") {
+				texts = []string{strings.Join(texts, "\n")}
+			}
+			w := newWorld()
+			if strings.Contains(texts[0], "here") {
+				w.load(t, "source memo\nentity here company Here")
+			}
+			var reports []ingest.Report
+			for _, dry := range []bool{true, false} {
+				i := &ingest.Import{Format: plain, Files: files(texts...), Graph: w.graph.Stream(), DryRun: dry}
+				r, err := i.Run(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				reports = append(reports, r)
+			}
+			foreseen, done := reports[0], reports[1]
+			if foreseen.Applied.Recorded != done.Applied.Recorded || foreseen.Applied.Known != done.Applied.Known || foreseen.Made != done.Made || foreseen.Read() != done.Read() {
+				t.Errorf("foreseen %+v\ndone %+v", foreseen, done)
+			}
+			if diff := cmp.Diff(places(done.Dropped), places(foreseen.Dropped)); diff != "" {
+				t.Errorf("dropped (-done +foreseen):\n%s", diff)
+			}
+		})
+	}
+}
+
+// places lists where and how often things were dropped: what to suggest instead is
+// known better when all is there.
+func places(t ingest.Tally) []string {
+	var list []string
+	for _, r := range t.Reasons {
+		said, _, _ := strings.Cut(r.Reason, ";")
+		list = append(list, fmt.Sprint(said, " ", r.Count, " ", r.First))
+	}
+	slices.Sort(list)
+	return list
+}
+
 // interrupted is a graph whose power is cut before or after a write.
 type interrupted struct {
 	*kg.Stream

@@ -3,18 +3,25 @@ package ingest
 import (
 	"context"
 	"errors"
+	"hash/maphash"
 	"slices"
 
 	"keiretsu/internal/kg"
 )
 
-// trial finds out what an import would make of drafts, without writing. It takes
-// for granted that entities and sources that a draft names are there.
+// trial finds out what an import would make of drafts, without writing. It is shown
+// all of them twice: first to learn whom they describe, then to look at each.
 type trial struct {
 	*Import
 	report Report
-	drafts []Draft
-	weight int
+	// seed makes hashes of ids, by which those of millions are remembered.
+	seed maphash.Seed
+	// described are the entities and sources that some draft describes, hinted
+	// the entities of which one tells something, made those of them of which an
+	// entity was made.
+	described, hinted, made map[uint64]bool
+	drafts                  []Draft
+	weight                  int
 	// metrics are those that were read so far.
 	metrics map[string]*kg.Metric
 }
@@ -27,6 +34,29 @@ func (nothing) Records(_ context.Context, ids []kg.ID) ([]kg.Record, error) {
 }
 
 func (nothing) Apply(context.Context, kg.Write) (kg.Applied, error) { return kg.Applied{}, nil }
+
+func newTrial(i *Import) *trial {
+	return &trial{Import: i, seed: maphash.MakeSeed(), described: make(map[uint64]bool), hinted: make(map[uint64]bool), made: make(map[uint64]bool)}
+}
+
+func (t *trial) hash(id kg.ID) uint64 { return maphash.String(t.seed, string(id)) }
+
+// learn notes whom a draft describes.
+func (t *trial) learn(d Draft) {
+	x := index{map[kg.ID]bool{}, map[kg.ID]kg.PartialDate{}, map[string]*kg.Metric{}}
+	d.declare(&x)
+	for id := range x.entities {
+		t.described[t.hash(id)] = true
+	}
+	for id := range x.sources {
+		t.described[t.hash(id)] = true
+	}
+	for _, n := range d.needs() {
+		if n.hint != nil && n.entity != "" {
+			t.hinted[t.hash(n.entity)] = true
+		}
+	}
+}
 
 func (t *trial) add(ctx context.Context, d Draft) error {
 	t.report.count(d)
@@ -50,11 +80,7 @@ func (t *trial) flush(ctx context.Context) error {
 		x.metrics[name] = m
 	}
 	b := &batch{index: x, origins: make(map[kg.WriteList][]Position)}
-	for _, d := range t.drafts {
-		for _, id := range d.mentions() {
-			x.sources[id] = true
-			x.add(id)
-		}
+	write := func(d Draft) {
 		before := b.lengths()
 		d.write(b)
 		if len(b.problems) > 0 {
@@ -62,6 +88,30 @@ func (t *trial) flush(ctx context.Context) error {
 			b.problems = nil
 			b.cut(before)
 		}
+	}
+	for _, d := range t.drafts {
+		for _, id := range d.mentions() {
+			if t.described[t.hash(id)] {
+				x.sources[id] = true
+				x.add(id)
+			}
+		}
+		for _, made := range fromHints(d, x) {
+			if h := t.hash(id(made.(*Entity).ID)); !t.made[h] {
+				t.made[h] = true
+				t.report.Made++
+				made.declare(&x)
+				write(made)
+			}
+		}
+	}
+	for _, d := range t.drafts {
+		for _, id := range d.mentions() {
+			if t.hinted[t.hash(id)] {
+				x.add(id)
+			}
+		}
+		write(d)
 	}
 	t.metrics = x.metrics
 	t.drafts, t.weight = t.drafts[:0], 0
@@ -72,7 +122,13 @@ func (t *trial) flush(ctx context.Context) error {
 func (t *trial) look(ctx context.Context, graph Graph, b *batch) error {
 	seen := make(map[kg.ID]bool)
 	for i, c := range b.out.Claims {
-		if err := c.Check(); err != nil {
+		err := c.Check()
+		for _, m := range append(c.Mentioned(), kg.Mentioned{Entity: c.AttributedTo}) {
+			if _, ok := b.entities[m.Entity]; !ok && m.Entity != "" && err == nil {
+				err = kg.Invalidf("", "there is no entity %.40q", m.Entity)
+			}
+		}
+		if err != nil {
 			reason := err.Error()
 			if invalid, ok := errors.AsType[*kg.InvalidError](err); ok {
 				reason = invalid.Reason

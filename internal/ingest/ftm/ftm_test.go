@@ -19,7 +19,7 @@ func TestEntities(t *testing.T) {
 	want := []string{
 		`harbour.jsonl:1 harbour.jsonl:19: "not yet" is no date; it is left out`,
 		`harbour.jsonl:13: the entity "co-9" is deleted; what earlier files said of it stays until it is retracted`,
-		`harbour.jsonl:21: the schema "Address" is not taken`,
+		`harbour.jsonl:21: the schema Address is not taken`,
 		`harbour.jsonl:6: the Ownership "own-5" names no owner`,
 	}
 	if diff := cmp.Diff(want, ingesttest.Dropped(report)); diff != "" {

@@ -45,10 +45,17 @@ func (w *writer) cites(at ingest.Position, e *entity) []ingest.Citation {
 
 func entityID(id string) string { return ingest.NewID("ftm", id) }
 
+// modelName matches what schemas of FollowTheMoney are called.
+var modelName = regexp.MustCompile(`^[A-Z][A-Za-z]{1,39}$`)
+
 // thing returns what becomes of an entity that joins no others.
 func (w *writer) thing(at ingest.Position, e *entity) (drafts []ingest.Draft, wrong []string) {
 	kind, ok := kinds[e.Schema]
 	if !ok {
+		// A name of the model is not quoted, so that each is counted by itself.
+		if modelName.MatchString(e.Schema) {
+			return nil, []string{fmt.Sprintf("the schema %s is not taken", e.Schema)}
+		}
 		return nil, []string{fmt.Sprintf("the schema %.40q is not taken", e.Schema)}
 	}
 	if kind == "person" {

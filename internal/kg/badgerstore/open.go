@@ -34,6 +34,10 @@ type Options struct {
 	// anything below 64 MiB for that. While much is loaded it takes about half
 	// as much again. Files that it maps are not counted.
 	Memory int64
+	// Loading is for a store that is opened to write much into it: tables pile up
+	// until there are many to merge at once. Loading takes less than half as many
+	// writes to the disk; reading is slower until the next opening has merged them.
+	Loading bool
 	// Logger is told what goes on inside the engine; nil for nobody.
 	Logger *slog.Logger
 }
@@ -69,6 +73,10 @@ func badgerOptions(o Options) badger.Options {
 		memory = defaultMemory
 	}
 	memory = max(memory, leastMemory)
+	merged := 5
+	if o.Loading {
+		merged = 60
+	}
 	return badger.DefaultOptions(filepath.Join(o.Dir, tablesDir)).
 		WithMetricsEnabled(false).
 		WithSyncWrites(!forcesLogs).
@@ -77,6 +85,8 @@ func badgerOptions(o Options) badger.Options {
 		WithNumMemtables(2).
 		WithBlockCacheSize(memory / 4).
 		WithNumCompactors(2).
+		WithNumLevelZeroTables(merged).
+		WithNumLevelZeroTablesStall(3*merged).
 		WithValueThreshold(valueThreshold).
 		WithValueLogFileSize(valueLogFile).
 		WithVerifyValueChecksum(true).
