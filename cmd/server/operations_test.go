@@ -2,7 +2,9 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -15,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/coder/websocket"
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
 
@@ -25,8 +28,8 @@ import (
 const operationTime = 500 * time.Millisecond
 
 // TestRandomOperations asks a server on the demo facts what a generator makes of
-// its schema: valid, nearly valid, and bent. Reads and writes, with a token and
-// without. KEIRETSU_OPERATIONS says how many, KEIRETSU_SEED which ones: a
+// its schema: valid, nearly valid, and bent. Reads, writes and subscriptions, by POST
+// and over WebSocket, with a token and without. KEIRETSU_OPERATIONS says how many, KEIRETSU_SEED which ones: a
 // failure names the seed, and the same seed makes the same operations.
 func TestRandomOperations(t *testing.T) {
 	count, seed := environmentNumber(t, "KEIRETSU_OPERATIONS", 1500), environmentNumber(t, "KEIRETSU_SEED", uint64(time.Now().UnixNano()))
@@ -46,10 +49,14 @@ func TestRandomOperations(t *testing.T) {
 		if i%2 == 1 {
 			header = "Bearer " + token
 		}
-		answer := exchange(client, p.url, body, header)
+		way := exchange
+		if i%4 >= 2 {
+			way = overSocket
+		}
+		answer := way(client, p.url, body, header)
 		for again := 0; again < 2 && answer.err == nil && answer.took > operationTime; again++ {
 			// The best of three is what it costs; the others were held up.
-			if next := exchange(client, p.url, body, header); next.err == nil {
+			if next := way(client, p.url, body, header); next.err == nil {
 				answer.took = min(answer.took, next.took)
 			}
 		}
@@ -127,6 +134,83 @@ func exchange(client *http.Client, url string, body []byte, authorization string
 	defer answer.Body.Close()
 	text, err := io.ReadAll(answer.Body)
 	return outcome{answer.StatusCode, text, time.Since(began), err}
+}
+
+// overSocket asks the same over a WebSocket of its own, and makes of what it hears
+// there the answer that there would be to a request. A subscription is ended as soon
+// as it is open.
+func overSocket(_ *http.Client, url string, body []byte, authorization string) outcome {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	conn, _, err := websocket.Dial(ctx, strings.Replace(url, "http", "ws", 1)+"/graphql", &websocket.DialOptions{
+		HTTPClient: dialing, Subprotocols: []string{"graphql-transport-ws"},
+	})
+	if err != nil {
+		return outcome{err: err}
+	}
+	defer conn.CloseNow()
+	conn.SetReadLimit(16 << 20)
+	s := &subscriber{conn}
+	var m struct {
+		Type    string
+		Payload json.RawMessage
+	}
+	shown := map[string]string{}
+	if authorization != "" {
+		shown["Authorization"] = authorization
+	}
+	err = s.say(ctx, map[string]any{"type": "connection_init", "payload": shown})
+	if err == nil {
+		err = s.hear(ctx, &m)
+	}
+	if err != nil || m.Type != "connection_ack" {
+		return outcome{err: fmt.Errorf("heard %s instead of connection_ack: %w", m.Type, err)}
+	}
+	stopped := false
+	answered := func(status int, text []byte, took time.Duration) outcome {
+		o := outcome{status, text, took, nil}
+		if o.code() == "UNAVAILABLE" {
+			if o.status = http.StatusServiceUnavailable; stopped {
+				o = outcome{http.StatusOK, []byte("{}"), took, nil}
+			}
+		}
+		return o
+	}
+	began := time.Now()
+	err = s.Write(ctx, websocket.MessageText, slices.Concat([]byte(`{"id":"1","type":"subscribe","payload":`), body, []byte("}")))
+	lasting := bytes.Contains(body, []byte("subscription"))
+	if err == nil && lasting {
+		err = s.say(ctx, map[string]any{"type": "ping"})
+	}
+	for err == nil {
+		if err = s.hear(ctx, &m); err != nil {
+			break
+		}
+		took := time.Since(began)
+		switch m.Type {
+		case "next":
+			return answered(http.StatusOK, m.Payload, took)
+		case "error":
+			return answered(http.StatusBadRequest, slices.Concat([]byte(`{"errors":`), m.Payload, []byte("}")), took)
+		case "complete":
+			return outcome{http.StatusOK, []byte("{}"), took, nil}
+		case "pong":
+			// The first says that the operation has arrived, the second that it is over.
+			if !lasting {
+				return outcome{http.StatusOK, []byte("{}"), took, nil}
+			}
+			lasting, stopped = false, true
+			err = errors.Join(s.say(ctx, map[string]any{"id": "1", "type": "complete"}), s.say(ctx, map[string]any{"type": "ping"}))
+		default:
+			return outcome{err: fmt.Errorf("heard %s", m.Type)}
+		}
+	}
+	if ended, ok := errors.AsType[websocket.CloseError](err); ok && ended.Code == 4400 {
+		// What is no message of the protocol ends the line.
+		told, _ := json.Marshal(map[string]any{"errors": []any{map[string]any{"message": ended.Reason, "extensions": map[string]any{"code": "4400"}}}})
+		return outcome{http.StatusBadRequest, told, time.Since(began), nil}
+	}
+	return outcome{err: err}
 }
 
 // errors returns the errors of an answer: its data holds facts, in whatever words.

@@ -30,6 +30,9 @@
 // last part of it for every update: subscriptions.go says how thousands wait at
 // no cost, websocket.go and eventstream.go bring updates across.
 //
+// Exports (exports.go) are no operations: they need the scope for reading, have few
+// places of their own, and last as long as their client reads.
+//
 // Nothing is trusted before the guard has seen it: validation and cost
 // estimation are only bounded on documents that passed.
 //

@@ -222,6 +222,7 @@ func TestExportsTakeTheirTime(t *testing.T) {
 			c.Traffic.ExportTimeout = 50 * time.Millisecond
 		})
 		defer ended(t, r)
+		r.client.Transport.(*http.Transport).DisableCompression = true // packed, it may not have begun to be sent
 		resp, err := r.client.Get(r.url + "/export/lines")
 		if err != nil {
 			t.Fatal(err)

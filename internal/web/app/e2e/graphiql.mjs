@@ -174,6 +174,53 @@ for (const example of examples) {
   await shot(page, example.operation);
 }
 
+const tableLink = (page, format) => page.getByRole('link', { name: `Download the answer as ${format}` });
+
+/** Presses a link and returns the name and the text of the file that comes. */
+async function downloaded(page, link) {
+  const [file] = await Promise.all([page.waitForEvent('download'), link.click()]);
+  return { name: file.suggestedFilename(), bytes: readFileSync(await file.path()) };
+}
+
+await check('the answer as a table', async () => {
+  const [{ operation }] = examples;
+  await tab(page, operation).click();
+  const column = 'company.acquisitions.edges.node.name';
+  for (const [format, names] of [
+    ['CSV', lines => lines.slice(1).map(line => line.split(',')[lines[0].split(',').indexOf(column)])],
+    ['NDJSON', lines => lines.map(line => JSON.parse(line)[column])],
+  ]) {
+    const file = await downloaded(page, tableLink(page, format));
+    assert.equal(file.name, `${operation}.${format.toLowerCase()}`, 'name of the file');
+    const text = file.bytes.toString();
+    assert.deepEqual(names(text.trim().split(/\r?\n/)), ['Alibaba Pictures', 'Amap'], format);
+    const copied = await fetch(await tableLink(page, format).getAttribute('href'));
+    assert.equal(await copied.text(), text, 'the link alone leads to the same');
+  }
+});
+await shot(page, 'table links');
+
+await check('a table with a token, and a question that has none', async () => {
+  const visitor = await openPage('light');
+  await visitor.getByRole('button', { name: 'Headers', exact: true }).click();
+  const write = (name, text) =>
+    visitor.evaluate(
+      ([end, value]) => globalThis.__MONACO.editor.getModels().find(model => model.uri.path.endsWith(end)).setValue(value),
+      [name, text],
+    );
+  await write('request-headers.json', '{"X-Request-Id": "sent-with-the-table"}');
+  const sent = visitor.waitForRequest(request => request.url().includes('/graphql.csv?'));
+  await downloaded(visitor, tableLink(visitor, 'CSV'));
+  assert.equal((await sent).headers()['x-request-id'], 'sent-with-the-table', 'header sent');
+  assert.ok(!(await tableLink(visitor, 'CSV').getAttribute('href')).includes('sent-with'), 'no header in the link');
+
+  await write('operation.graphql', '{ nothing }');
+  const before = complaints.length;
+  await tableLink(visitor, 'NDJSON').click();
+  await visitor.locator('.result-window .view-lines').getByText('GRAPHQL_VALIDATION_FAILED').waitFor();
+  complaints.length = before; // the answer 400 was asked for
+});
+
 await check('headers editor', async () => {
   await page.getByRole('button', { name: 'Headers', exact: true }).click();
   await page.locator('.graphiql-editor:not(.hidden)').nth(1).waitFor();
@@ -202,6 +249,7 @@ for (const [panel, landmark] of [
   ['Documentation Explorer', '.graphiql-doc-explorer'],
   ['GraphiQL Explorer', '.graphiql-explorer-root'],
   ['History', '.graphiql-history'],
+  ['Exports', '.exports li'],
 ]) {
   await check(`panel ${panel}`, async () => {
     await page.getByRole('button', { name: `Show ${panel}` }).click();
@@ -209,6 +257,14 @@ for (const [panel, landmark] of [
   });
   await shot(page, `panel ${panel}`);
 }
+
+await check('the whole graph as a file', async () => {
+  const names = await page.locator('.exports li a').allInnerTexts();
+  assert.ok(names.includes('jsonl') && names.includes('csv') && names.includes('nquads'), `formats: ${names}`);
+  const file = await downloaded(page, page.locator('.exports').getByRole('link', { name: 'jsonl', exact: true }));
+  assert.equal(file.name, 'keiretsu.jsonl');
+  assert.ok(file.bytes.toString().includes('"alibaba-group"'), 'it holds the graph');
+});
 
 await check('a closed tab stays closed, and its question can be opened again', async () => {
   const [closed, ...kept] = operations;

@@ -26,7 +26,7 @@ function Examples() {
   };
 
   return (
-    <section className="examples">
+    <section className="panel examples">
       <h2>Ask the graph</h2>
       <p>
         Each question is an operation, open in a tab and ready to run with the play button. Change its variables to ask

@@ -14,10 +14,12 @@ import { GraphiQL, HISTORY_PLUGIN } from 'graphiql';
 import { createRoot } from 'react-dom/client';
 import { examples } from './examples';
 import { examplesPlugin } from './examplesPlugin';
+import { exportsPlugin } from './exportsPlugin';
 import { fetcher } from './fetcher';
 import { headersAreKept, isFirstVisit, storage } from './storage';
+import { TableLinks } from './tableLinks';
 
-const plugins = [examplesPlugin, explorerPlugin(), HISTORY_PLUGIN];
+const plugins = [examplesPlugin, explorerPlugin(), HISTORY_PLUGIN, exportsPlugin];
 
 createRoot(document.getElementById('root')!).render(
   <GraphiQL
@@ -35,5 +37,15 @@ createRoot(document.getElementById('root')!).render(
     shouldPersistHeaders={headersAreKept()}
   >
     <GraphiQL.Logo>Keiretsu</GraphiQL.Logo>
+    <GraphiQL.Toolbar>
+      {({ prettify, merge, copy }) => (
+        <>
+          {prettify}
+          {merge}
+          {copy}
+          <TableLinks />
+        </>
+      )}
+    </GraphiQL.Toolbar>
   </GraphiQL>,
 );
