@@ -8,6 +8,7 @@ import (
 	"io"
 	"iter"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -428,7 +429,11 @@ func weightOf(d Draft) int {
 	case *Claims:
 		return len(d.Claims)
 	case *Relation:
-		return max(1, len(d.Cites))
+		n := max(1, len(d.Cites))
+		if strings.EqualFold(d.Type.Value, "acquired") {
+			n *= 2 // a deal opens an ownership
+		}
+		return n
 	case *Figure:
 		return max(1, len(d.Cites))
 	}

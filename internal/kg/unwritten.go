@@ -115,6 +115,12 @@ func (u *unwritten) noteRecord(r Record) {
 	case *Relation:
 		u.add(aboutRelations, string(r.From))
 		u.add(aboutRelations, string(r.To))
+		u.add(aboutRelations, standing(r.From, Out, r.Type))
+		u.add(aboutRelations, standing(r.To, In, r.Type))
+		if r.Type.IsSymmetric() {
+			u.add(aboutRelations, standing(r.From, In, r.Type))
+			u.add(aboutRelations, standing(r.To, Out, r.Type))
+		}
 	case *Observation:
 		u.add(aboutFigures, string(r.Subject))
 	case *Conflict:
@@ -227,12 +233,26 @@ func (s *sparing) ClaimsAbout(ctx context.Context, q ClaimQuery) iter.Seq2[Menti
 	return placed(s.Snapshot.ClaimsAbout(ctx, q), func(m *Mention) { m.At = at[m.At] })
 }
 
-// Relations asks for those of entities that may have any.
+// standing stands for the relations of a type that an entity has at one end.
+func standing(id ID, d Direction, t RelationType) string {
+	return string(id) + "\x00" + string([]byte{byte(d), byte(t)})
+}
+
+// Relations asks for those of entities that may have any: of the types, where the
+// query names some at one end.
 func (s *sparing) Relations(ctx context.Context, q RelationQuery) iter.Seq2[Edge, error] {
 	if q.All {
 		return s.Snapshot.Relations(ctx, q)
 	}
 	there, at := spare(s.written, aboutRelations, q.Of, idText)
+	if len(q.Types) > 0 && q.Direction != Both {
+		there, at = nil, nil
+		for i, id := range q.Of {
+			if slices.ContainsFunc(q.Types, func(t RelationType) bool { return s.written.may(aboutRelations, standing(id, q.Direction, t)) }) {
+				there, at = append(there, id), append(at, i)
+			}
+		}
+	}
 	q.Of = there
 	return placed(s.Snapshot.Relations(ctx, q), func(e *Edge) { e.At = at[e.At] })
 }

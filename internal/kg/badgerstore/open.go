@@ -37,6 +37,7 @@ type Options struct {
 	// Loading is for a store that is opened to write much into it: tables pile up
 	// until there are many to merge at once. Loading takes less than half as many
 	// writes to the disk; reading is slower until the next opening has merged them.
+	// Memory 0 then stands for 512 MiB.
 	Loading bool
 	// Logger is told what goes on inside the engine; nil for nobody.
 	Logger *slog.Logger
@@ -45,6 +46,7 @@ type Options struct {
 // Sizes of the engine, in bytes.
 const (
 	defaultMemory = 256 << 20
+	loadingMemory = 512 << 20
 	leastMemory   = 64 << 20
 	// mostRows bounds the rows kept in memory before they become a table: more
 	// makes no batch faster and every restart after a crash slower.
@@ -68,14 +70,12 @@ const (
 // which there are several such pieces on their way to a table while much is
 // written, and a quarter for blocks read from disk.
 func badgerOptions(o Options) badger.Options {
-	memory := o.Memory
-	if memory == 0 {
-		memory = defaultMemory
-	}
-	memory = max(memory, leastMemory)
-	merged := 5
+	memory, merged := int64(defaultMemory), 5
 	if o.Loading {
-		merged = 60
+		memory, merged = loadingMemory, 20
+	}
+	if o.Memory != 0 {
+		memory = max(o.Memory, leastMemory)
 	}
 	return badger.DefaultOptions(filepath.Join(o.Dir, tablesDir)).
 		WithMetricsEnabled(false).
@@ -86,7 +86,7 @@ func badgerOptions(o Options) badger.Options {
 		WithBlockCacheSize(memory / 4).
 		WithNumCompactors(2).
 		WithNumLevelZeroTables(merged).
-		WithNumLevelZeroTablesStall(3*merged).
+		WithNumLevelZeroTablesStall(3 * merged).
 		WithValueThreshold(valueThreshold).
 		WithValueLogFileSize(valueLogFile).
 		WithVerifyValueChecksum(true).
