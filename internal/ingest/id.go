@@ -32,3 +32,21 @@ func NewID(scheme, value string) string {
 	}
 	return id
 }
+
+// Ordinal tells attributes of one key apart, by what is put behind the key: nothing
+// for the first, counted from 0, then _2, _3.
+func Ordinal(i int) string {
+	if i == 0 {
+		return ""
+	}
+	return fmt.Sprintf("_%d", i+1)
+}
+
+// Clipped shortens what a text or the value of an attribute cannot hold.
+func Clipped(s string) string {
+	const most = 1500
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}

@@ -76,7 +76,7 @@ func (r *reader) relation(at ingest.Position, s *statement, in *interest) *inges
 	d.Type, d.Text = at.Text(m.relation), at.Text(m.words)
 	add := func(key, value string) {
 		if value = strings.Join(strings.Fields(value), " "); value != "" {
-			d.Attributes = append(d.Attributes, ingest.Attribute{Key: at.Text(key), Value: at.Text(clipped(value))})
+			d.Attributes = append(d.Attributes, ingest.Attribute{Key: at.Text(key), Value: at.Text(ingest.Clipped(value))})
 		}
 	}
 	if m.relation == "owns" {
@@ -96,15 +96,6 @@ func (r *reader) relation(at ingest.Position, s *statement, in *interest) *inges
 	add("details", in.Details)
 	add("interest", in.Type)
 	return d
-}
-
-// clipped shortens what an attribute cannot hold.
-func clipped(s string) string {
-	const most = 1500
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
 // reasons tells for the codes of the standard in what way somebody is absent.
@@ -129,7 +120,7 @@ func (r *reader) absence(at ingest.Position, s *statement, of, direction string,
 	return &ingest.Absence{
 		At: at, Entity: at.Text(r.entityID(of)), Relation: at.Text(relation), Direction: at.Text(direction),
 		Kind: at.Text(cmp.Or(reasons[camel(why.Reason)], "unknown")), Reason: at.Text(strings.Join(strings.Fields(why.Reason), " ")),
-		Text: at.Text(clipped(strings.Join(strings.Fields(why.Description), " "))), Cites: r.cites(at, s),
+		Text: at.Text(ingest.Clipped(strings.Join(strings.Fields(why.Description), " "))), Cites: r.cites(at, s),
 	}
 }
 
@@ -137,7 +128,7 @@ func (r *reader) absence(at ingest.Position, s *statement, of, direction string,
 func (r *reader) entity(at ingest.Position, s *statement) []ingest.Draft {
 	d := &ingest.Entity{At: at, ID: at.Text(r.entityID(s.record)), Kind: at.Text(entityKind(s)), Cites: r.cites(at, s)}
 	if t := s.details.EntityType.Type; s.kind == "entity" && t != "" && t != "registeredEntity" {
-		d.Note = at.Text("BODS entity type: " + clipped(camel(t))) // which the kind does not tell
+		d.Note = at.Text("BODS entity type: " + ingest.Clipped(camel(t))) // which the kind does not tell
 	}
 	add := func(text, kind string) {
 		text = strings.Join(strings.Fields(text), " ")

@@ -229,7 +229,7 @@ func (r *reader) head(at ingest.Position, s *statement) []ingest.Draft {
 		title += " of " + strings.Join(strings.Fields(s.publisher), " ")
 	}
 	drafts := []ingest.Draft{&ingest.Source{
-		At: at, ID: at.Text(r.source), Title: at.Text(clipped(title)), Publisher: at.Text(clipped(strings.Join(strings.Fields(s.publisher), " "))), Kind: at.Text("register"),
+		At: at, ID: at.Text(r.source), Title: at.Text(ingest.Clipped(title)), Publisher: at.Text(ingest.Clipped(strings.Join(strings.Fields(s.publisher), " "))), Kind: at.Text("register"),
 	}}
 	for _, m := range []struct{ name, definition string }{
 		{"founded_date", "When the company was founded."},

@@ -227,21 +227,15 @@ func (s *suggestion) money() {
 	}
 }
 
-func (s *suggestion) deal() bool {
-	buyer, target, ok := s.both(buyers, targets)
-	if ok {
-		s.relation("acquired", s.thing(buyer, "company"), s.thing(target, "company"))
-		s.optional("on", dateWords)
-		s.optional("stake", stakeWords)
-		s.money()
-	}
-	return ok
-}
+func (s *suggestion) deal() bool { return s.event("acquired", buyers, targets) }
 
-func (s *suggestion) investment() bool {
-	investor, company, ok := s.both(investors, invested)
+func (s *suggestion) investment() bool { return s.event("invested_in", investors, invested) }
+
+// event suggests a relation of two companies that happens on a day, at a price.
+func (s *suggestion) event(relation string, from, to []string) bool {
+	one, other, ok := s.both(from, to)
 	if ok {
-		s.relation("invested_in", s.thing(investor, "company"), s.thing(company, "company"))
+		s.relation(relation, s.thing(one, "company"), s.thing(other, "company"))
 		s.optional("on", dateWords)
 		s.optional("stake", stakeWords)
 		s.money()

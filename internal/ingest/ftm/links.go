@@ -106,14 +106,14 @@ func (w *writer) words(at ingest.Position, e *entity, j join, from string, d *in
 	case j.role != "" && w.people[hashOf(from)]:
 		d.Type, d.Text = at.Text("holds_role"), at.Text(j.role)
 		if roles != "" {
-			d.Text = at.Text(clipped(roles))
+			d.Text = at.Text(ingest.Clipped(roles))
 		}
 	case (e.Schema == "UnknownLink" || e.Schema == "Family" || e.Schema == "Associate") && roles != "":
-		d.Text = at.Text(clipped(roles))
+		d.Text = at.Text(ingest.Clipped(roles))
 	}
 	add := func(key, value string) {
 		if value != "" {
-			d.Attributes = append(d.Attributes, ingest.Attribute{Key: at.Text(key), Value: at.Text(clipped(value))})
+			d.Attributes = append(d.Attributes, ingest.Attribute{Key: at.Text(key), Value: at.Text(ingest.Clipped(value))})
 		}
 	}
 	for _, k := range kept {
@@ -122,7 +122,7 @@ func (w *writer) words(at ingest.Position, e *entity, j join, from string, d *in
 			values = append(values[:mostValues-1:mostValues-1], strings.Join(values[mostValues-1:], "; "))
 		}
 		for i, v := range values {
-			add(k.key+ordinal(i), v)
+			add(k.key+ingest.Ordinal(i), v)
 		}
 	}
 	if j.named {
@@ -136,7 +136,7 @@ func (w *writer) words(at ingest.Position, e *entity, j join, from string, d *in
 		d.Stake = at.Text(percentage(percents[0]))
 	}
 	if wording := strings.Join(percents, "; "); wording != "" && wording != plainNumber(d.Stake.Value) {
-		d.Wording = at.Text(clipped(wording))
+		d.Wording = at.Text(ingest.Clipped(wording))
 	}
 	for _, kind := range e.values("ownershipType") {
 		if strings.Contains(strings.ToLower(kind), "indirect") {
@@ -149,20 +149,3 @@ func (w *writer) words(at ingest.Position, e *entity, j join, from string, d *in
 // mostValues is how many values of one property are attributes of their own; the
 // last holds all others.
 const mostValues = 9
-
-// ordinal tells values of one key apart: nothing for the first, then _2, _3.
-func ordinal(i int) string {
-	if i == 0 {
-		return ""
-	}
-	return fmt.Sprintf("_%d", i+1)
-}
-
-// clipped shortens what a text or attribute cannot hold.
-func clipped(s string) string {
-	const most = 1500
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
-}

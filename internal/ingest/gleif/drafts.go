@@ -292,20 +292,20 @@ func (w *writer) relationship(at ingest.Position, r *relationship, p *problems) 
 	}
 	for i, q := range r.quantifiers {
 		// 1.00 and 100.00 both stand for full consolidation, and for no share.
-		add("quantifier"+ordinal(i), strings.Join([]string{q.method, q.amount, q.units}, " "))
+		add("quantifier"+ingest.Ordinal(i), strings.Join([]string{q.method, q.amount, q.units}, " "))
 	}
 	if len(r.quantifiers) > 0 {
 		d.Note = at.Text("The quantifier is kept as printed. It measures consolidation, not a share of the equity.")
 	}
 	for i, q := range r.qualifiers {
-		add("qualifier"+ordinal(i), q.dimension+" "+q.category)
+		add("qualifier"+ingest.Ordinal(i), q.dimension+" "+q.category)
 	}
 	add("type", r.kind)
 	add("status", r.status)
 	add("registration_status", r.registration)
 	add("validation_sources", r.sources)
 	add("validation_documents", r.documents)
-	add("validation_reference", clipped(r.reference))
+	add("validation_reference", ingest.Clipped(r.reference))
 	add(kg.AttributeDeclared, m.declared)
 	return []ingest.Draft{d}
 }
@@ -318,24 +318,7 @@ func numbered(all []string, kind string) string {
 			n++
 		}
 	}
-	return ordinal(n - 1)
-}
-
-// ordinal tells values of one key apart: nothing for the first, then _2, _3.
-func ordinal(i int) string {
-	if i == 0 {
-		return ""
-	}
-	return fmt.Sprintf("_%d", i+1)
-}
-
-// clipped shortens what an attribute cannot hold.
-func clipped(s string) string {
-	const most = 1500
-	if len(s) <= most {
-		return s
-	}
-	return strings.ToValidUTF8(s[:most], "") + "…"
+	return ingest.Ordinal(n - 1)
 }
 
 // absences tells for every reason of an exception in what way a parent is absent.
@@ -378,7 +361,7 @@ func (w *writer) exception(at ingest.Position, e *exception, p *problems) []inge
 			Reason: at.Text(reason), Text: at.Text(basis), Cites: w.citation(at, e.lei+" "+e.category), Hint: hint(at, e.lei),
 		}
 		if len(e.references) > 0 {
-			d.Note = at.Text(clipped("Reference: " + strings.Join(e.references, ", ")))
+			d.Note = at.Text(ingest.Clipped("Reference: " + strings.Join(e.references, ", ")))
 		}
 		drafts = append(drafts, d)
 	}
