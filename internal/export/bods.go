@@ -134,7 +134,7 @@ func writeBODS(ctx context.Context, snap kg.Snapshot, to io.Writer) ([]string, e
 	return w.losses.lines(), w.to.Flush()
 }
 
-// version is what a record says since a moment.
+// bodsVersion is what a record says since a moment.
 type bodsVersion struct {
 	at time.Time
 	// details are those of the record.
