@@ -25,7 +25,7 @@ func (g *Graph) Stream() *Stream { return &Stream{graph: g} }
 const worthReading = 8
 
 // Prepare is told that about so many claims will be written. Where that is much
-// against what the graph holds, the stream takes down in 64 MiB what that is, for
+// against what the graph holds, the stream takes down in at most 64 MiB what that is, for
 // which it reads the graph once, and from then on asks the store for nothing that
 // cannot be there. Others read and write meanwhile.
 func (s *Stream) Prepare(ctx context.Context, claims int64) error {
@@ -62,7 +62,7 @@ func (s *Stream) takeNotes(ctx context.Context, claims int64) (Snapshot, *unwrit
 		snap.Close()
 		return nil, nil, err
 	}
-	u := newUnwritten()
+	u := newUnwritten(held + claims)
 	s.graph.unwritten.Store(u)
 	return snap, u, nil
 }

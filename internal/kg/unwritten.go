@@ -22,16 +22,20 @@ type unwritten struct {
 }
 
 const (
-	// unwrittenBits are enough for all that is asked of two million companies
-	// with their relations, with one mistake in a hundred; past that, more
-	// questions go to the store.
-	unwrittenBits = 1 << 29
-	// unwrittenHashes is how many bits stand for one thing.
+	// unwrittenHashes is how many bits stand for one thing, and bitsOfAClaim how
+	// many there are for each claim, which is about several things, so that one
+	// question in a hundred is asked for nothing.
 	unwrittenHashes = 4
+	bitsOfAClaim    = 64
+	// mostBits are enough for the claims of a million companies; past that, more
+	// questions go to the store.
+	mostBits = 1 << 29
 )
 
-func newUnwritten() *unwritten {
-	return &unwritten{seed: maphash.MakeSeed(), bits: make([]atomic.Uint64, unwrittenBits/64)}
+// newUnwritten makes room for so many claims.
+func newUnwritten(claims int64) *unwritten {
+	bits := min(max(claims, 1000)*bitsOfAClaim, mostBits)
+	return &unwritten{seed: maphash.MakeSeed(), bits: make([]atomic.Uint64, bits/64)}
 }
 
 // The things about which there are questions.
@@ -56,7 +60,7 @@ func (u *unwritten) places(about, thing string, do func(word *atomic.Uint64, bit
 	sum := h.Sum64()
 	step := sum>>32 | 1
 	for range unwrittenHashes {
-		at := sum % unwrittenBits
+		at := sum % uint64(len(u.bits)*64)
 		if !do(&u.bits[at/64], 1<<(at%64)) {
 			return
 		}
