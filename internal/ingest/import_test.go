@@ -123,37 +123,11 @@ func (w world) load(t *testing.T, texts ...string) ingest.Report {
 	return report
 }
 
-// everything lists all records and all changes of a store.
-func (w world) everything(t *testing.T) []any {
-	t.Helper()
-	snap, err := w.store.Snapshot(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer snap.Close()
-	var all []any
-	for kind := kg.RecordKind(1); kind <= kg.RecordReceipt; kind++ {
-		for r, err := range snap.Scan(t.Context(), kg.ScanQuery{Kind: kind}) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			all = append(all, r)
-		}
-	}
-	for c, err := range w.store.Changes(t.Context(), 0) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, c)
-	}
-	return all
-}
-
 // relations lists the relations of the graph in words.
 func (w world) relations(t *testing.T) []string {
 	t.Helper()
 	var all []string
-	for _, r := range w.everything(t) {
+	for _, r := range kgtest.Everything(t, w.store) {
 		if r, ok := r.(*kg.Relation); ok {
 			all = append(all, fmt.Sprintf("%s %s %s", r.From, r.To, r.Stake))
 		}
@@ -193,9 +167,9 @@ func TestImportingTwiceChangesNothing(t *testing.T) {
 	w := newWorld()
 	text := "source memo\nowns a b 40%\nowns c b 10% hint\nentity b company Bolt\nentity a company Acme\nover 5 entity a company Acme"
 	first := w.load(t, text)
-	before := w.everything(t)
+	before := kgtest.Everything(t, w.store)
 	second := w.load(t, text)
-	if diff := kgtest.Diff(before, w.everything(t)); diff != "" {
+	if diff := kgtest.Diff(before, kgtest.Everything(t, w.store)); diff != "" {
 		t.Errorf("the second import changes (-before +after):\n%s", diff)
 	}
 	t.Log(w.relations(t), first)
@@ -209,7 +183,7 @@ func TestWhatWasTakenBackStays(t *testing.T) {
 	w := newWorld()
 	text := "source memo\nentity a company Acme\nentity b company Bolt\nowns a b 40%"
 	w.load(t, text)
-	for _, r := range w.everything(t) {
+	for _, r := range kgtest.Everything(t, w.store) {
 		if r, ok := r.(*kg.Relation); ok {
 			if _, err := w.graph.Apply(t.Context(), kg.Write{Retractions: []kg.Retract{{ID: r.ID, Reason: "wrong"}}}); err != nil {
 				t.Fatal(err)
@@ -259,13 +233,13 @@ func TestStrongIdentifiersJoin(t *testing.T) {
 			if diff := cmp.Diff(want, w.relations(t)); diff != "" || merged != 3 {
 				t.Errorf("%d merged, relations (-want +got):\n%s", merged, diff)
 			}
-			before := w.everything(t)
+			before := kgtest.Everything(t, w.store)
 			for _, text := range imports {
 				if again := w.load(t, text); again.Merged != 0 {
 					t.Errorf("read again, %d are merged", again.Merged)
 				}
 			}
-			if diff := kgtest.Diff(before, w.everything(t)); diff != "" {
+			if diff := kgtest.Diff(before, kgtest.Everything(t, w.store)); diff != "" {
 				t.Errorf("reading it again changes (-before +after):\n%s", diff)
 			}
 		})
@@ -277,7 +251,7 @@ func TestWhatWasToldApartStaysApart(t *testing.T) {
 	w := newWorld()
 	text := "source memo\nentity a company Acme lei X1\nentity b company Bolt lei X1"
 	w.load(t, text)
-	for _, r := range w.everything(t) {
+	for _, r := range kgtest.Everything(t, w.store) {
 		c, ok := r.(*kg.Claim)
 		if !ok {
 			continue
@@ -311,7 +285,7 @@ func TestHistoryOfTheSource(t *testing.T) {
 	late := "moment 2019-01-01\nsource memo\nentity c company Cee"
 	known := func(w world) map[string]string {
 		moments := make(map[string]string)
-		for _, r := range w.everything(t) {
+		for _, r := range kgtest.Everything(t, w.store) {
 			c, ok := r.(*kg.Claim)
 			if !ok {
 				continue
@@ -331,9 +305,9 @@ func TestHistoryOfTheSource(t *testing.T) {
 	if diff := cmp.Diff(want, known(w)); diff != "" || report.Recorded != ingest.RecordedSource || report.Shifted != 1 {
 		t.Errorf("%+v, recorded (-want +got):\n%s", report, diff)
 	}
-	before := w.everything(t)
+	before := kgtest.Everything(t, w.store)
 	w.load(t, text)
-	if diff := kgtest.Diff(before, w.everything(t)); diff != "" {
+	if diff := kgtest.Diff(before, kgtest.Everything(t, w.store)); diff != "" {
 		t.Errorf("read again (-before +after):\n%s", diff)
 	}
 	if report := w.load(t, late); report.Recorded != ingest.RecordedNow {
@@ -398,7 +372,7 @@ func TestBrokenFilesCostNothing(t *testing.T) {
 			if broken, ok := errors.AsType[*ingest.Broken](err); !ok || broken.Error() != c.want {
 				t.Errorf("ends in %v; want %s", err, c.want)
 			}
-			if all := w.everything(t); len(all) > 0 {
+			if all := kgtest.Everything(t, w.store); len(all) > 0 {
 				t.Errorf("the graph holds %v", all)
 			}
 		})
@@ -408,13 +382,13 @@ func TestBrokenFilesCostNothing(t *testing.T) {
 func TestDryRun(t *testing.T) {
 	w := newWorld()
 	w.load(t, "source memo\nentity a company Acme")
-	before := len(w.everything(t))
+	before := len(kgtest.Everything(t, w.store))
 	i := &ingest.Import{Format: plain, Files: files("source memo\nentity a company Acme\nentity b company Bolt\nowns a b 7%\nowns a b lots\nnonsense"), Graph: w.graph.Stream(), DryRun: true}
 	report, err := i.Run(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if report.Read() != 5 || report.Applied.Recorded != 3 || report.Applied.Known != 2 || report.Dropped.Count() != 2 || len(w.everything(t)) != before {
+	if report.Read() != 5 || report.Applied.Recorded != 3 || report.Applied.Known != 2 || report.Dropped.Count() != 2 || len(kgtest.Everything(t, w.store)) != before {
 		t.Errorf("%+v", report)
 	}
 }
@@ -535,7 +509,7 @@ func TestResume(t *testing.T) {
 			}
 			cuts++
 		}
-		if diff := kgtest.Diff(whole.everything(t), parts.everything(t)); diff != "" {
+		if diff := kgtest.Diff(kgtest.Everything(t, whole.store), kgtest.Everything(t, parts.store)); diff != "" {
 			t.Fatalf("seed %d, %d cuts (-whole +resumed):\n%s", seed, cuts, diff)
 		}
 	}

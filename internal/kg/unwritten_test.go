@@ -39,7 +39,7 @@ func TestPreparedStream(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.Close()
-		if diff := kgtest.Diff(everything(t, plain), everything(t, streamed)); diff != "" {
+		if diff := kgtest.Diff(kgtest.Everything(t, plain), kgtest.Everything(t, streamed)); diff != "" {
 			t.Fatalf("seed %d (-plain +streamed):\n%s", seed, diff)
 		}
 	}
@@ -116,30 +116,4 @@ func randomWrites(random *rand.Rand, n int) []kg.Write {
 		writes = append(writes, w)
 	}
 	return writes
-}
-
-// everything lists all records and changes of a store.
-func everything(t *testing.T, store kg.Store) []any {
-	t.Helper()
-	snap, err := store.Snapshot(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer snap.Close()
-	var all []any
-	for kind := kg.RecordKind(1); kind <= kg.RecordReceipt; kind++ {
-		for r, err := range snap.Scan(t.Context(), kg.ScanQuery{Kind: kind}) {
-			if err != nil {
-				t.Fatal(err)
-			}
-			all = append(all, r)
-		}
-	}
-	for c, err := range store.Changes(t.Context(), 0) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, c)
-	}
-	return all
 }
