@@ -338,16 +338,22 @@ func TestKeysAreRotated(t *testing.T) {
 		t.Errorf("before it is published: %v", err)
 	}
 	f.publish(second)
-	// A fetch of the keys that was under way may still answer with the old ones.
-	err := shows(second)
-	for deadline := time.Now().Add(10 * time.Second); err != nil && time.Now().Before(deadline); err = shows(second) {
-		time.Sleep(10 * time.Millisecond)
+	// A fetch of the keys that was under way may still answer with the old ones,
+	// and whoever waits for a fetch learns of the new key before the old ones are
+	// let go.
+	eventually := func(holds func() bool) bool {
+		for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+			if holds() {
+				return true
+			}
+		}
+		return false
 	}
-	if err != nil {
-		t.Errorf("after it was published: %v", err)
+	if !eventually(func() bool { return shows(second) == nil }) {
+		t.Errorf("after it was published: %v", shows(second))
 	}
-	if err := shows(first); !errors.Is(err, ErrUnauthenticated) {
-		t.Errorf("the old key: %v", err)
+	if !eventually(func() bool { return errors.Is(shows(first), ErrUnauthenticated) }) {
+		t.Errorf("the old key: %v", shows(first))
 	}
 }
 
