@@ -37,7 +37,8 @@ type Text struct {
 }
 
 // Draft is one thing that a reader found, not yet understood: *Source, *Metric,
-// *Entity, *Relation, *Figure, *Absence, *Claims, *Conflict, *Noted, *Retraction or *Moment.
+// *Entity, *Relation, *Figure, *Absence, *Claims, *Conflict, *Noted, *Retraction, *Moment
+// or *Record.
 // What a reader leaves empty because it was missing, the reader itself reports.
 type Draft interface {
 	// mentions lists the records whose state in the graph matters to it.
