@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -157,7 +158,8 @@ func TestImportOverHTTP(t *testing.T) {
 	refuses(t, []string{"import", "jsonl", filepath.Join(dir, "none"), "--server", p.url, "--token", writer}, "no such file")
 	broken := filepath.Join(dir, "broken")
 	write(t, broken, head+`{"source`)
-	refuses(t, []string{"import", "jsonl", broken, "--server", p.url, "--token", writer}, "upload:3: ", "cut off")
+	refuses(t, []string{"import", "jsonl", broken, "--server", p.url, "--token", writer}, "broken:3: ", "cut off")
+	refuses(t, []string{"import", "jsonl", dir, "--server", p.url, "--token", writer}, "is a folder")
 	if said := command(t, append(args, "--token", writer, "--dry-run")...); !strings.Contains(said, "5 claims would be new") {
 		t.Errorf("dry run:\n%s", said)
 	}
@@ -187,6 +189,44 @@ func TestImportOverHTTP(t *testing.T) {
 	if left, err := filepath.Glob(filepath.Join(data, ".import-*")); err != nil || len(left) > 0 {
 		t.Errorf("%v is left, %v", left, err)
 	}
+}
+
+// TestSentFilesKeepTheirNames: a file says the same whether it is sent or imported on the
+// machine, and two that are sent are two sources.
+func TestSentFilesKeepTheirNames(t *testing.T) {
+	dir := t.TempDir()
+	data, one, two := filepath.Join(dir, "data"), filepath.Join(dir, "one.json"), filepath.Join(dir, "two.json.gz")
+	entity := func(id string) string {
+		return `{"id":"` + id + `","schema":"Company","properties":{"name":["` + id + `"]}}` + "\n"
+	}
+	write(t, one, entity("acorn"))
+	gzipFile(t, two, strings.NewReader(entity("beech")))
+	writer := strings.TrimSpace(command(t, "token", "create", "ann", "--scope", "write", "--data", data))
+	p := start(t, data)
+	for _, file := range []string{one, two} {
+		if said := command(t, "import", "ftm", file, "--server", p.url, "--token", writer); !strings.Contains(said, "2 claims new") {
+			t.Errorf("sent:\n%s", said)
+		}
+	}
+	if said := command(t, "--data", data, "import", "ftm", one, two); !strings.Contains(said, "0 claims new, 4 unchanged") {
+		t.Errorf("imported on the machine:\n%s", said)
+	}
+	for query, want := range map[string]string{"dryrun=true": `there is no parameter \"dryrun\"`, "name=a%0Ab": "control characters"} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.url+"/import/ftm?"+query, strings.NewReader(entity("cedar")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", "Bearer "+writer)
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		said, err := io.ReadAll(answer.Body)
+		if err := errors.Join(err, answer.Body.Close()); err != nil || answer.StatusCode != http.StatusBadRequest || !strings.Contains(string(said), want) {
+			t.Errorf("%s: status %d, %s, %v", query, answer.StatusCode, said, err)
+		}
+	}
+	p.stop(t)
 }
 
 // TestIssuesOfADataset imports an issue, and a second one on the machine itself and
