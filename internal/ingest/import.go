@@ -307,12 +307,8 @@ func (l *loading) verify(ctx context.Context) error {
 			}
 		}
 	}
-	var first *Problem
 	for it, err := range l.read(ctx, Verifying) {
 		if p, ok := errors.AsType[*Problem](err); ok {
-			if first == nil {
-				first = p
-			}
 			trial.report.Dropped.add(p)
 			continue
 		}
@@ -328,9 +324,6 @@ func (l *loading) verify(ctx context.Context) error {
 				return err
 			}
 		}
-	}
-	if l.total == 0 && first != nil {
-		return Brokenf(first.At, "nothing in the file can be read as %s; the first record because: %s", l.Format.Name, first.Reason)
 	}
 	if l.DryRun {
 		err := trial.flush(ctx)
@@ -404,19 +397,29 @@ func (l *loading) readAhead(ctx context.Context, chunks chan<- []item) {
 	ordinal := int64(0)
 	l.bytes.Store(0)
 	for _, file := range l.Files {
+		before := ordinal
+		var first *Problem
 		for d, err := range l.readFile(ctx, file) {
 			chunk = append(chunk, item{ordinal, d, err})
 			weight++
-			if err == nil {
+			p, isProblem := errors.AsType[*Problem](err)
+			switch {
+			case err == nil:
 				ordinal++
 				weight += weightOf(d)
-			} else if _, ok := errors.AsType[*Problem](err); !ok {
+			case !isProblem:
 				send()
 				return
+			case first == nil:
+				first = p
 			}
 			if weight >= aheadWeight && !send() {
 				return
 			}
+		}
+		if first != nil && ordinal == before && ctx.Err() == nil {
+			chunk = append(chunk, item{err: Brokenf(first.At, "nothing in the file can be read as %s; the first record because: %s", l.Format.Name, first.Reason)})
+			break
 		}
 	}
 	send()
