@@ -140,6 +140,8 @@ type TextReader struct {
 	feeds  []int64
 	behind int
 	failed error
+	// last is the last byte that was read.
+	last byte
 	// bounded: no more than MaxRecord may be read until the next call of
 	// Record; since counts it.
 	bounded bool
@@ -170,12 +172,19 @@ func (t *TextReader) Read(p []byte) (int, error) {
 		t.failed = Brokenf(t.in.At(t.line), "the line is not UTF-8; convert the file, for example with iconv -f latin1 -t utf-8")
 		return bad, t.failed
 	}
+	if n > 0 {
+		t.last = p[n-1]
+	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		err = at(t.in.At(t.line), err)
 	}
 	t.failed = err
 	return n, err
 }
+
+// Unended reports that the text has come to its end without a line feed: what is
+// torn there has been cut off.
+func (t *TextReader) Unended() bool { return errors.Is(t.failed, io.EOF) && t.last != '\n' }
 
 // check counts lines, and returns the index of the first byte that cannot be
 // UTF-8, or -1.
