@@ -545,12 +545,10 @@ func (l *loading) step(ctx context.Context, batch []item, done int64, sync bool)
 			later = later[1:]
 			continue
 		}
-		if l.phase > Writing {
-			for _, made := range fromHints(it.draft, x) {
-				made.declare(&x)
-				ready = append(ready, made)
-				l.report.Made++
-			}
+		for _, made := range fromHints(it.draft, x) { // while writing, only those that are sure
+			made.declare(&x)
+			ready = append(ready, made)
+			l.report.Made++
 		}
 		ready = append(ready, it.draft)
 	}
@@ -617,7 +615,7 @@ func (l *loading) mustWait(x index, d Draft) bool {
 		if n.entity == "" {
 			continue
 		}
-		if _, ok := x.entities[n.entity]; !ok && (l.phase == Writing || n.hint == nil) {
+		if _, ok := x.entities[n.entity]; !ok && (n.hint == nil || l.phase == Writing && !n.hint.Sure) {
 			return true
 		}
 	}

@@ -11,7 +11,8 @@ import (
 // A country is a place with an identifier of the scheme iso3166, or one in which an
 // entity is said to be registered or seated (RELATED_TO with RegisteredIn, SeatedIn
 // or InCountry). Headquarters in a city lie in the country of which the city is
-// PART_OF, over up to seatLevels places. What dates the relations have does not
+// PART_OF, over up to seatLevels places. A part of a country that has a code of its
+// own, such as US-DE, counts as the country. What dates the relations have does not
 // matter: a company that has moved away was there all the same.
 
 // Bounds of what is read of one entity and above one place.
@@ -82,7 +83,7 @@ func (v *View) seats(ctx context.Context, of []ID) (map[ID]*seat, error) {
 		}
 		for _, x := range e.Identifiers {
 			if strings.EqualFold(x.Scheme, countryScheme) {
-				codes[all[i]] = strings.ToUpper(x.Value)
+				codes[all[i]], _, _ = strings.Cut(strings.ToUpper(x.Value), "-")
 			}
 		}
 	}

@@ -125,7 +125,7 @@ func (w *writer) thing(at ingest.Position, e *entity) (drafts []ingest.Draft, wr
 			drafts = append(drafts, &ingest.Relation{
 				At: at, Type: at.Text("related_to"), From: d.ID, To: at.Text(ingest.NewID("country", strings.ToUpper(code))), Text: at.Text(p.text), Cites: cites,
 				ToHint: &ingest.Hint{
-					Kind: at.Text("place"), Name: at.Text(strings.ToUpper(code)),
+					Kind: at.Text("place"), Name: at.Text(strings.ToUpper(code)), Sure: true,
 					Identifiers: []ingest.Identifier{{Scheme: at.Text("iso3166"), Value: at.Text(strings.ToUpper(code))}},
 				},
 			})

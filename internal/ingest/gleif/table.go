@@ -125,7 +125,8 @@ func (t *table) entity() record {
 		lei: t.value("LEI"), category: t.value("Entity.EntityCategory"), status: t.value("Entity.EntityStatus"),
 		authority: t.value("Entity.RegistrationAuthority.RegistrationAuthorityID"), number: t.value("Entity.RegistrationAuthority.RegistrationAuthorityEntityID"),
 		created: t.value("Entity.EntityCreationDate"), expired: t.value("Entity.EntityExpirationDate"), registration: t.value("Registration.RegistrationStatus"),
-		office: address{t.value("Entity.HeadquartersAddress.Country"), t.value("Entity.HeadquartersAddress.Region"), t.value("Entity.HeadquartersAddress.City")},
+		jurisdiction: t.value("Entity.LegalJurisdiction"),
+		office:       address{t.value("Entity.HeadquartersAddress.Country"), t.value("Entity.HeadquartersAddress.Region"), t.value("Entity.HeadquartersAddress.City")},
 	}
 	e.names = append(e.names, name{t.value("Entity.LegalName"), t.value("Entity.LegalName.xmllang"), ""})
 	for _, list := range []string{"Entity.OtherEntityNames.OtherEntityName.", "Entity.TransliteratedOtherEntityNames.TransliteratedOtherEntityName."} {
