@@ -23,6 +23,8 @@ type Stream interface {
 	// Judgements returns the claims about whom the ids are the same as, or not,
 	// taken back or not.
 	Judgements(ctx context.Context, ids []kg.ID) ([]*kg.Claim, error)
+	// Held counts the claims of the graph.
+	Held(ctx context.Context) (int64, error)
 	// Claims yields every claim of the graph that speaks of an entity in one of the
 	// aspects, taken back or not, once: those of one family together, in id order.
 	Claims(ctx context.Context, as []kg.Aspect) iter.Seq2[*kg.Claim, error]
@@ -100,7 +102,8 @@ type Progress struct {
 	// there are; 0 while that is not known.
 	Records, Of int64
 	// Bytes counts what was read of the files in this phase, as they lie on
-	// the disk, and OfBytes how many there are.
+	// the disk, and OfBytes how many there are. While Sweeping nothing is read,
+	// and Records are claims.
 	Bytes, OfBytes int64
 }
 
@@ -118,13 +121,16 @@ const (
 	// Settling writes what only names entities that were made of hints of
 	// others, and drops what is still without an end.
 	Settling
-	// Comparing takes back what earlier issues of the data set said.
+	// Comparing reads what the files, an issue of a data set, say.
 	Comparing
+	// Sweeping takes back what earlier issues said, of all claims of the graph.
+	// Where that is interrupted, it begins with Comparing.
+	Sweeping
 )
 
 // String returns a word for a line of progress.
 func (p Phase) String() string {
-	return [...]string{"", "verifying", "writing", "completing", "settling", "comparing"}[p]
+	return [...]string{"", "verifying", "writing", "completing", "settling", "comparing", "sweeping"}[p]
 }
 
 // Step is one batch of an import.
