@@ -471,6 +471,7 @@ func importReport(format ingest.Format, r ingest.Report, dry bool) string {
 		{r.Entities, "entity", "%d entities"},
 		{r.Relations, "relation", ""},
 		{r.Figures, "figure", ""},
+		{r.Absences, "absence", ""},
 		{r.Claims, "claim", ""},
 		{r.Conflicts, "conflict", ""},
 		{r.Retractions, "correction", ""},
@@ -496,10 +497,11 @@ func importReport(format ingest.Format, r ingest.Report, dry bool) string {
 	line(r.Applied.Withheld, "%s taken back in the graph, and left so", counted(r.Applied.Withheld, "claim", ""))
 	line(r.Applied.Retracted-r.Outdated, "%s taken back by the files themselves", counted(r.Applied.Retracted-r.Outdated, "claim", ""))
 	line(r.Outdated, "%s %staken back: the data set says so no longer", counted(r.Outdated, "claim", ""), would)
-	if r.Recorded == ingest.RecordedSource {
+	changed := r.Applied.Recorded+r.Applied.Retracted > 0
+	if changed && !dry && r.Recorded == ingest.RecordedSource {
 		b.WriteString("  recorded when the source did: what was known at a moment of the past can be asked for\n")
 		line(r.Shifted, "%s recorded later than the source did, because later things were recorded already", counted(r.Shifted, "claim", ""))
-	} else if format.History && !dry {
+	} else if changed && !dry && format.History {
 		b.WriteString("  recorded as of now: what the source knew at a moment of the past cannot be asked for\n")
 	}
 	line(r.Merged, "%s merged with others by a strong identifier", counted(r.Merged, "entity", "%d entities"))

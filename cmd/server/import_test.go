@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"keiretsu/internal/auth"
+	"keiretsu/internal/ingest"
+	"keiretsu/internal/ingest/bods"
 )
 
 const jsonlHead = `{"keiretsu":{"format":"keiretsu-jsonl","version":1}}` + "\n"
@@ -462,6 +464,32 @@ func TestImportIsKilledAndResumed(t *testing.T) {
 }
 
 // TestTablesNeedAMapping: one is drafted from the header, and reads the table.
+// TestReportsAddUp: all that was read is told by what it is, and what changed nothing
+// was not recorded at any moment.
+func TestReportsAddUp(t *testing.T) {
+	r := ingest.Report{Sources: 1, Metrics: 2, Entities: 3, Relations: 4, Figures: 5, Absences: 6, Claims: 7, Conflicts: 8, Retractions: 9, Recorded: ingest.RecordedNow}
+	first, _, _ := strings.Cut(importReport(bods.Format, r, false), "\n")
+	total, parts, _ := strings.Cut(first, " in 0s: ")
+	sum := 0
+	for part := range strings.SplitSeq(parts, ", ") {
+		n := 0
+		if _, err := fmt.Sscan(part, &n); err != nil {
+			t.Errorf("%q: %v", part, err)
+		}
+		sum += n
+	}
+	if want := fmt.Sprintf("bods: read %d records", sum); total != want {
+		t.Errorf("%s, and the parts are %d: %s", total, sum, parts)
+	}
+	if said := importReport(bods.Format, r, false); strings.Contains(said, "recorded as of now") {
+		t.Errorf("nothing was recorded:\n%s", said)
+	}
+	r.Applied.Recorded = 1
+	if said := importReport(bods.Format, r, false); !strings.Contains(said, "recorded as of now") {
+		t.Errorf("something was:\n%s", said)
+	}
+}
+
 func TestTablesNeedAMapping(t *testing.T) {
 	dir := t.TempDir()
 	data, table, mapping := filepath.Join(dir, "data"), filepath.Join(dir, "deals.csv"), filepath.Join(dir, "deals.yaml")
