@@ -20,8 +20,9 @@ var classes = map[string]string{
 	"Q6256": "place", "Q3624078": "place", "Q515": "place", "Q1549591": "place", "Q3957": "place", "Q486972": "place",
 }
 
-// companyOnly are properties that companies have.
-var companyOnly = []string{"P1278", "P946", "P414", "P5531", "P749", "P355", "P127", "P169", "P1128", "P2139", "P2295", "P2403", "P3320"}
+// companyOnly are properties that companies have. An owner (P127) is none of them:
+// paintings, houses and ships have owners.
+var companyOnly = []string{"P1278", "P946", "P414", "P5531", "P749", "P355", "P169", "P452", "P1128", "P1454", "P2139", "P2295", "P2403", "P3320"}
 
 // kindOf returns the kind of an item, "" where it is none of ours.
 func kindOf(it *item) string {
@@ -148,8 +149,11 @@ func (w *writer) drafts(at ingest.Position, it *item) []ingest.Draft {
 			if f.money {
 				x.Unit = at.Text(currencies[unit])
 			}
+			since, until := s.first("P580").date(), s.first("P582").date()
 			switch when := s.first("P585").date(); {
-			case when == "" || strings.HasPrefix(when, "["):
+			case isSpan(since) && isSpan(until) && since <= until:
+				x.Period = at.Text(since + "/" + until)
+			case !isSpan(when):
 			case f.flow && len(when) > len("2014"):
 				x.Label = at.Text(when) // the day on which a span of unknown length ends
 			default:
@@ -167,6 +171,9 @@ func (w *writer) drafts(at ingest.Position, it *item) []ingest.Draft {
 	}
 	return drafts
 }
+
+// isSpan reports that a date is known and no choice of several years, as periods want it.
+func isSpan(date string) bool { return date != "" && !strings.HasPrefix(date, "[") }
 
 func (w *writer) cites(at ingest.Position, locator string) []ingest.Citation {
 	return []ingest.Citation{{Source: at.Text(w.source), Locator: locator}}

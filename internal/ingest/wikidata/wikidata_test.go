@@ -2,6 +2,7 @@ package wikidata
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -76,6 +77,38 @@ func TestChangedItems(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestWhatIsTaken: a painting has an owner and is no company; something of a rare class
+// with a legal form is one. A figure is that of the span which its qualifiers say.
+func TestWhatIsTaken(t *testing.T) {
+	item := func(id, class, claims string) string {
+		return `{"id":"` + id + `","type":"item","labels":{"en":{"language":"en","value":"` + id + `"}},"claims":{"P31":[` + statementOf("a", entityOf(class), "") + `],` + claims + `}}`
+	}
+	span := `"P580":[` + timeOf("+2019-04-01T00:00:00Z", 11) + `],"P582":[` + timeOf("+2020-03-31T00:00:00Z", 11) + `]`
+	revenue := `{"snaktype":"value","datavalue":{"type":"quantity","value":{"amount":"+9","unit":"http://www.wikidata.org/entity/Q4916"}}}`
+	g, store := ingesttest.NewGraph(t)
+	ingesttest.Import(t, g, Format, ingesttest.File("f.json", []byte("[\n"+
+		item("Q1", "Q3305213", `"P127":[`+statementOf("b", entityOf("Q2"), "")+`]`)+",\n"+
+		item("Q2", "Q99999999", `"P1454":[`+statementOf("c", entityOf("Q422053"), "")+`],"P2139":[`+statementOf("d", revenue, span)+`]`)+"\n]")))
+	claims := ingesttest.Claims(t, store)
+	for what, told := range map[string]bool{"wd:Q1": false, "wd:Q2 is a COMPANY": true, "revenue of wd:Q2: 9 EUR, 2019-04-01/2020-03-31": true} {
+		if strings.Contains(claims, what) != told {
+			t.Errorf("%s: told %t, want %t:\n%s", what, !told, told, claims)
+		}
+	}
+}
+
+func statementOf(id, snak, qualifiers string) string {
+	return `{"id":"` + id + `","rank":"normal","mainsnak":` + snak + `,"qualifiers":{` + qualifiers + `}}`
+}
+
+func entityOf(id string) string {
+	return `{"snaktype":"value","datavalue":{"type":"wikibase-entityid","value":{"id":"` + id + `"}}}`
+}
+
+func timeOf(at string, precision int) string {
+	return fmt.Sprintf(`{"snaktype":"value","datavalue":{"type":"time","value":{"time":"%s","precision":%d}}}`, at, precision)
 }
 
 func snakOf(kind, value string) *snak {
