@@ -123,6 +123,12 @@ func TestRows(t *testing.T) {
 		"what is empty is not said": {"1,P,Ann,,,,,,\n", []string{"person x:1 preferred=Ann (line 2)"}},
 		"several lines in a cell":   {"1,C,\"Ac\nme\",,,,,,\n2,C,Bolt,,,,,,\n", []string{"company x:1 preferred=Ac me (line 2)", "company x:2 preferred=Bolt (line 4)"}},
 		"a bound":                   {"1,C,Acme,,,2,>0.25,,\n", []string{"company x:1 preferred=Acme (line 2)", "x:1 owns x:2 stake >25"}},
+		"a span":                    {"1,C,Acme,,,2,0.25-0.5,,\n", []string{"company x:1 preferred=Acme (line 2)", "x:1 owns x:2 stake 25..50"}},
+		"a span with dots":          {"1,C,Acme,,,2,0.25..0.5,,\n", []string{"company x:1 preferred=Acme (line 2)", "x:1 owns x:2 stake 25..50"}},
+		"a share above the whole":   {"1,C,Acme,,,2,1.5,,\n", []string{`t.csv:2: stake: "150" is not a share; expected percent from 0 to 100 such as 97.1, >25, >=25, <50, 25..50, or controlling, wholly owned, minority`}},
+		"no date":                   {"1,C,Acme,,,2,0.5,TBD,\n", []string{`t.csv:2: since: "TBD" is not a date; expected a date such as 2014, 2014-04, 2014-04-13, [2014..] or [..2014]`}},
+		"a day that is none":        {"1,C,Acme,,,2,0.5,2021-02-31,\n", []string{`t.csv:2: since: "2021-02-31" has no day between 01 and 28`}},
+		"a time of day":             {"1,C,Acme,,,2,0.5,2021-02-03T10:00:00,\n", []string{"company x:1 preferred=Acme (line 2)", "x:1 owns x:2 since 2021-02-03 stake 50"}},
 		"spaces in ids":             {"a b,C,Acme,,,,,,\n", []string{"company x:a%20b preferred=Acme (line 2)"}},
 		"too few cells":             {"1,C\n2,C,Bolt,,,,,,\n", []string{"t.csv:2: the row has 2 cells and the header 9", "company x:2 preferred=Bolt (line 3)"}},
 		"another separator":         {"1;C;Acme;;;;;;\n2,C,Bolt,,,,,,\n", []string{`t.csv:2: the row has 1 cells and the header 9; it seems to be separated by ";" and the header by ","`, "company x:2 preferred=Bolt (line 3)"}},
@@ -189,21 +195,24 @@ func TestBrokenFiles(t *testing.T) {
 }
 
 func TestMappingsThatCannotBe(t *testing.T) {
-	const row = "rows: [{entity: {id: a, kind: b, name: c}}]\n"
+	const row = "rows: [{entity: {id: a, kind: company, name: c}}]\n"
 	for text, want := range map[string]string{
 		"":                           "the mapping is empty",
 		"rows: []":                   "rows is empty",
 		"rows: [{}]":                 "exactly one of entity, relation and figure",
 		"rows:\n  - entity: {id: a}": "an entity needs kind",
-		"rows: [{relation: {type: owns, from: a}}]": "a relation needs to",
-		"rows: [{figure: {of: a, metric: users}}]":  "a figure needs value or date",
-		row + "colour: red":                         "m.yaml:2:1: the mapping cannot be read: unknown field \"colour\"",
-		row + "table: {separator: x}":               "separator is one of",
-		row + "table: {dates: dym}":                 "dates is ymd, dmy or mdy",
-		row + "table: {decimal: ;}":                 "decimal is",
-		row + "table: {thousands: '.'}":             "thousands is one character",
-		row + "table: {skip: -1}":                   "skip is from 0 to 1000",
-		"rows: {":                                   "the mapping cannot be read",
+		"rows: [{relation: {type: owns, from: a}}]":                       "a relation needs to",
+		"rows: [{figure: {of: a, metric: users}}]":                        "a figure needs value or date",
+		"rows: [{entity: {id: a, kind: compny, name: b}}]":                "did you mean company?",
+		"rows: [{relation: {type: ownz, from: a, to: b}}]":                "did you mean owns?",
+		"rows: [{relation: {type: owns, from: a, to: b, to_kind: boat}}]": "\"boat\" is not a kind of entity",
+		row + "colour: red":             "m.yaml:2:1: the mapping cannot be read: unknown field \"colour\"",
+		row + "table: {separator: x}":   "separator is one of",
+		row + "table: {dates: dym}":     "dates is ymd, dmy or mdy",
+		row + "table: {decimal: ;}":     "decimal is",
+		row + "table: {thousands: '.'}": "thousands is one character",
+		row + "table: {skip: -1}":       "skip is from 0 to 1000",
+		"rows: {":                       "the mapping cannot be read",
 	} {
 		_, err := csvtable.ParseMapping("m.yaml", []byte(text))
 		var broken *ingest.Broken
@@ -237,6 +246,12 @@ func TestSuggestions(t *testing.T) {
 		}},
 		"people": {"Name,Company,Position,Appointed on\nAnn Lee,Acme,Chair,2014-04-13\n", []string{
 			"person person:ann-lee preferred=Ann Lee (line 2)", "company company:acme preferred=Acme (line 2)", "person:ann-lee holds_role company:acme since 2014-04-13 text Chair",
+		}},
+		"numbers with a comma": {"Buyer;Target;Date;Price;Currency;Stake\nAcme;Bolt;31.12.2014;1.250.000,50;EUR;51,5 %\n", []string{
+			"company company:acme preferred=Acme (line 2)", "company company:bolt preferred=Bolt (line 2)", "company:acme acquired company:bolt on 2014-12-31 stake 51.5 money 1250000.50 EUR",
+		}},
+		"numbers in groups": {"Buyer;Target;Date;Price;Currency\nAcme;Bolt;2014;1,250,000;EUR\n", []string{
+			"company company:acme preferred=Acme (line 2)", "company company:bolt preferred=Bolt (line 2)", "company:acme acquired company:bolt on 2014 money 1250000 EUR",
 		}},
 		"products": {"Vendor|Product\nAcme|Anvil\n", []string{
 			"company company:acme preferred=Acme (line 2)", "product product:anvil preferred=Anvil (line 2)", "company:acme offers product:anvil",

@@ -2,7 +2,9 @@ package csvtable
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
+	"fmt"
 	"io"
 	"maps"
 	"regexp"
@@ -13,6 +15,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"keiretsu/internal/ingest"
+	"keiretsu/internal/kg"
 )
 
 // Mapping tells what the rows of a table say. Texts in it are templates:
@@ -207,7 +210,44 @@ func (r *Row) check() string {
 	if said != 1 {
 		return "each of them is exactly one of entity, relation and figure"
 	}
-	return missing
+	return cmp.Or(missing, r.checkWords())
+}
+
+// checkWords returns which word of our vocabularies is none, where it stands in the
+// mapping itself and not in a column, or "".
+func (r *Row) checkWords() string {
+	wrong := ""
+	check := func(what, word string, known func(yield func(string) bool)) {
+		lower := strings.ToLower(word)
+		if wrong != "" || word == "" || reference.MatchString(word) || slices.Contains(slices.Collect(known), lower) {
+			return
+		}
+		otherwise := "expected one of " + strings.Join(slices.Collect(known), ", ")
+		if near := ingest.Nearest(lower, known); near != "" {
+			otherwise = "did you mean " + near + "?"
+		}
+		wrong = fmt.Sprintf("%.40q is not %s; %s", word, what, otherwise)
+	}
+	if e := r.Entity; e != nil {
+		check("a kind of entity", e.Kind, wordsOf(kg.KindCompany, kg.KindConcept))
+	}
+	if x := r.Relation; x != nil {
+		check("a type of relation", x.Type, wordsOf(kg.Owns, kg.Controls))
+		check("a kind of entity", x.FromKind, wordsOf(kg.KindCompany, kg.KindConcept))
+		check("a kind of entity", x.ToKind, wordsOf(kg.KindCompany, kg.KindConcept))
+	}
+	return wrong
+}
+
+// wordsOf lists the names of an enumeration as mappings write them.
+func wordsOf[T interface {
+	~uint8
+	String() string
+}](first, last T) func(yield func(string) bool) {
+	return func(yield func(string) bool) {
+		for v := first; v <= last && yield(strings.ToLower(v.String())); v++ {
+		}
+	}
 }
 
 // decimal is the mark between whole numbers and fractions.

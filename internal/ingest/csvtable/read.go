@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"keiretsu/internal/ingest"
+	"keiretsu/internal/kg"
 )
 
 // Format returns the format as the import command knows it, for tables that a
@@ -340,8 +341,8 @@ func (r *row) relation(m *RelationOf, cites []ingest.Citation) ingest.Draft {
 	}
 	x := &ingest.Relation{
 		At: r.at, Type: r.at.Text(strings.ToLower(r.fill(m.Type))), From: r.at.Text(from), To: r.at.Text(to),
-		On: r.at.Text(r.date("on", m.On)), Since: r.at.Text(r.date("since", m.Since)),
-		Seen: r.at.Text(r.date("seen", m.Seen)), Until: r.at.Text(r.date("until", m.Until)),
+		On: r.at.Text(r.day("on", m.On)), Since: r.at.Text(r.day("since", m.Since)),
+		Seen: r.at.Text(r.day("seen", m.Seen)), Until: r.at.Text(r.day("until", m.Until)),
 		Stake: r.at.Text(r.stake(m.Stake, m.Fraction)), Text: r.at.Text(r.fill(m.Text)), Note: r.at.Text(r.fill(m.Note)),
 		Attributes: r.attributes(m.Attributes), Cites: cites,
 		FromHint: r.hint(m.FromName, m.FromKind), ToHint: r.hint(m.ToName, m.ToKind),
@@ -355,6 +356,9 @@ func (r *row) relation(m *RelationOf, cites []ingest.Citation) ingest.Draft {
 			r.wrong("the amount %.40s has no currency", amount)
 		}
 		x.Money = r.at.Text(amount + " " + currency)
+		if _, err := kg.ParseMoney(x.Money.Value); err != nil {
+			r.wrong("amount: %v", err)
+		}
 	}
 	return x
 }
@@ -374,7 +378,7 @@ func (r *row) hint(name, kind string) *ingest.Hint {
 
 // figure returns the figure of the row; nil where its subject or value is empty.
 func (r *row) figure(m *FigureOf, cites []ingest.Citation) ingest.Draft {
-	of, value, date := r.id(m.Of), r.number("value", m.Value), r.date("date", m.Date)
+	of, value, date := r.id(m.Of), r.number("value", m.Value), r.day("date", m.Date)
 	if of == "" || value == "" && date == "" {
 		return nil
 	}

@@ -1,9 +1,11 @@
 package csvtable
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -159,7 +161,11 @@ func (s *suggestion) write() string {
 	s.put("table:")
 	s.put("  separator: %q", string(s.table.separator))
 	s.put("  dates: %s # ? ymd, dmy or mdy", s.dates())
-	s.put(`  decimal: "." # ? or ","`)
+	decimal, thousands := s.marks()
+	s.put(`  decimal: %q # ? "." or ","`, decimal)
+	if thousands != "" {
+		s.put(`  thousands: %q # ? stands between groups of three digits`, thousands)
+	}
 	s.put("rows:")
 	switch {
 	case s.deal(), s.investment(), s.holding(), s.person(), s.product():
@@ -193,6 +199,42 @@ func (s *suggestion) dates() string {
 		}
 	}
 	return "ymd"
+}
+
+var (
+	// withPoint matches numbers that only a decimal point explains, withComma those
+	// that only a decimal comma does, each perhaps with groups of three digits.
+	withPoint = regexp.MustCompile(`^[-+<>=]*(?:\d{1,3}(?:(,)\d{3})+\.\d+|\d+\.(?:\d{1,2}|\d{4,})) ?%?$`)
+	withComma = regexp.MustCompile(`^[-+<>=]*(?:\d{1,3}(?:(\.)\d{3})+,\d+|\d+,(?:\d{1,2}|\d{4,})) ?%?$`)
+	// inGroups matches whole numbers in three groups of digits or more.
+	inGroups = regexp.MustCompile(`^\d{1,3}(?:(?:(,)\d{3}){2,}|(?:(\.)\d{3}){2,})$`)
+)
+
+// marks looks at the first numbers for the marks that stand in them.
+func (s *suggestion) marks() (decimal, thousands string) {
+	points, commas := 0, 0
+	for _, row := range s.rows {
+		for _, c := range row {
+			c = strings.TrimSpace(c)
+			if found := withPoint.FindStringSubmatch(c); found != nil {
+				points++
+				thousands = cmp.Or(thousands, found[1])
+			} else if found := withComma.FindStringSubmatch(c); found != nil {
+				commas++
+				thousands = cmp.Or(thousands, found[1])
+			} else if found := inGroups.FindStringSubmatch(c); found != nil {
+				thousands = cmp.Or(thousands, found[1], found[2])
+			}
+		}
+	}
+	decimal = "."
+	if commas > points || commas == points && thousands == "." {
+		decimal = ","
+	}
+	if thousands == decimal {
+		thousands = "" // they contradict each other
+	}
+	return decimal, thousands
 }
 
 // thing drafts an entity that is known by its name alone.

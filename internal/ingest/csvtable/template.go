@@ -131,39 +131,61 @@ func grouped(whole, mark string) bool {
 	return true
 }
 
-// bound matches a share with a bound, such as >25 or >= 50.
-var bound = regexp.MustCompile(`^(>=|<=|>|<)?\s*([^%]+?)\s*%?$`)
+var (
+	// bound matches a share with a bound, such as >25 or >= 50.
+	bound = regexp.MustCompile(`^(>=|<=|>|<)?\s*([^%]+?)\s*%?$`)
+	// span matches a share between two, such as 25..50 or 25 % - 50 %.
+	span = regexp.MustCompile(`^([0-9.,]*[0-9])\s*%?\s*(?:\.\.|-|–)\s*([0-9][0-9.,]*)\s*%?$`)
+)
 
-// stake is fill for shares.
+// stake is fill for shares, which it writes as the pipeline reads them.
 func (r *row) stake(template string, fraction bool) string {
 	text := r.fill(template)
-	found := bound.FindStringSubmatch(text)
-	if text == "" || found == nil || !strings.ContainsAny(text, "0123456789") || strings.Contains(text, "..") {
-		return text // a word such as controlling, or a range, which the pipeline reads
+	share := text // a word such as controlling stays as it is
+	if ends := span.FindStringSubmatch(text); ends != nil {
+		share = r.percent(ends[1], fraction) + ".." + r.percent(ends[2], fraction)
+	} else if found := bound.FindStringSubmatch(text); found != nil && strings.ContainsAny(text, "0123456789") {
+		share = found[1] + r.percent(found[2], fraction)
 	}
-	plain := r.plain("stake", found[2])
-	if fraction {
-		f, err := strconv.ParseFloat(plain, 64)
-		if err != nil {
-			return text
-		}
-		// Twelve digits are more than any source has, and end what binary
-		// fractions add.
-		plain = strconv.FormatFloat(f*100, 'g', 12, 64)
+	if _, err := kg.ParseShare(share); err != nil && text != "" {
+		r.wrong("stake: %v", err)
 	}
-	return found[1] + plain
+	return share
+}
+
+// percent returns a number of percent, of which a fraction is a hundredth.
+func (r *row) percent(text string, fraction bool) string {
+	plain := r.plain("stake", text)
+	f, err := strconv.ParseFloat(plain, 64)
+	if !fraction || err != nil {
+		return plain
+	}
+	// Twelve digits are more than any source has, and end what binary fractions add.
+	return strconv.FormatFloat(f*100, 'g', 12, 64)
 }
 
 var (
 	ordered = regexp.MustCompile(`^(\d{1,4})[./-](\d{1,2})[./-](\d{1,4})$`)
 	isoDate = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}$`)
+	ofDay   = regexp.MustCompile(`^(\d{4}-\d{2}-\d{2})T`) // with a time of day
 )
+
+// day is date for what is a date, and not a span of time.
+func (r *row) day(what, template string) string {
+	text := r.date(what, template)
+	if _, err := kg.ParseDate(text); err != nil && text != "" {
+		r.wrong("%s: %v", what, err)
+	}
+	return text
+}
 
 // date is fill for dates, which it writes as the pipeline reads them. Only dates of
 // three numbers have an order of their own; a year, or EDTF, stays as it is.
 func (r *row) date(what, template string) string {
 	text := r.fill(template)
-	text, _, _ = strings.Cut(text, "T") // a time of day behind an ISO date
+	if found := ofDay.FindStringSubmatch(text); found != nil {
+		text = found[1]
+	}
 	found := ordered.FindStringSubmatch(text)
 	if found == nil || isoDate.MatchString(text) {
 		return text
