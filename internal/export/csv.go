@@ -18,7 +18,7 @@ var csvTables = []struct {
 	columns []string
 	write   func(ctx context.Context, snap kg.Snapshot, t *csvTable) error
 }{
-	{"entities.csv", []string{"id", "kind", "name", "lang", "fiscal_year_end", "claims", "sources"}, csvEntities},
+	{"entities.csv", []string{"id", "kind", "name", "lang", "fiscal_year_end", "merged_ids", "claims", "sources"}, csvEntities},
 	{"names.csv", []string{"entity", "name", "lang", "kind", "claims", "sources"}, csvNames},
 	{"identifiers.csv", []string{"entity", "scheme", "value", "claims", "sources"}, csvIdentifiers},
 	{"absences.csv", []string{"entity", "relation", "direction", "kind", "reason", "text", "start", "end", "claims", "sources"}, csvAbsences},
@@ -46,7 +46,7 @@ func (t *csvTable) row(cells ...string) error { return t.Write(cells) }
 // header, lines that end in CR LF. Cells with several values separate them by a
 // semicolon and a space.
 func writeCSV(ctx context.Context, snap kg.Snapshot, to io.Writer) ([]string, error) {
-	var losses losses
+	losses := losses{always: []string{lostClaims, lostPast}}
 	archive := zip.NewWriter(to)
 	for _, table := range csvTables {
 		file, err := archive.Create(table.name) // without a time, which would differ each time
@@ -89,7 +89,7 @@ func csvEntities(ctx context.Context, snap kg.Snapshot, t *csvTable) error {
 		if len(e.Names) > 0 {
 			lang = e.Names[0].Lang
 		}
-		return t.row(string(e.ID), e.Kind.String(), e.Name(""), lang, e.FiscalYearEnd.String(), claims, sources)
+		return t.row(string(e.ID), e.Kind.String(), e.Name(""), lang, e.FiscalYearEnd.String(), strings.Join(texts(e.Merged), "; "), claims, sources)
 	})
 }
 

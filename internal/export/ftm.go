@@ -85,7 +85,7 @@ type ftmWriter struct {
 }
 
 func writeFtM(ctx context.Context, snap kg.Snapshot, to io.Writer) ([]string, error) {
-	w := &ftmWriter{to: to, links: sortedLines{most: ftmHeld}}
+	w := &ftmWriter{to: to, losses: losses{always: []string{"claims, and the places in sources where they stand", lostClaims, lostPast}}, links: sortedLines{most: ftmHeld}}
 	defer w.links.close()
 	counts, err := snap.Stats(ctx)
 	if err != nil {

@@ -127,6 +127,13 @@ func eachNode(ctx context.Context, snap kg.Snapshot, losses *losses, do func(*rd
 	if err == nil {
 		err = each(ctx, snap, kg.RecordEntity, func(e *kg.Entity) error {
 			losses.add("known unknowns", len(e.Absences))
+			if !isBody(e.Kind) {
+				for _, n := range e.Names {
+					if n.Kind == kg.NameLegal {
+						losses.add("that a name of neither a company nor an organization is the legal one", 1)
+					}
+				}
+			}
 			lists := [][]kg.Citation{e.Citations}
 			for _, n := range e.Names {
 				lists = append(lists, n.Citations)
@@ -158,6 +165,13 @@ func eachNode(ctx context.Context, snap kg.Snapshot, losses *losses, do func(*rd
 	})
 	if err == nil {
 		err = each(ctx, snap, kg.RecordConflict, func(c *kg.Conflict) error {
+			for _, p := range c.Claims {
+				for _, cite := range p.Citations {
+					if cite.Claim == "" && (cite.Locator != "" || cite.AttributedTo != "") {
+						losses.add("places in sources, and whom they quote, of conflicts that people noted", 1)
+					}
+				}
+			}
 			for _, n := range conflictNodes(c) {
 				if err := do(n); err != nil {
 					return err
@@ -256,7 +270,7 @@ func entityNode(e *kg.Entity) *rdfNode {
 	with := func(term string, value rdfValue, citations []kg.Citation) {
 		n.properties = append(n.properties, rdfProperty{term, value, sourcesOf(citations)})
 	}
-	body := e.Kind == kg.KindCompany || e.Kind == kg.KindOrganization
+	body := isBody(e.Kind)
 	for _, name := range e.Names {
 		term := "schema:alternateName"
 		switch {
@@ -278,6 +292,9 @@ func entityNode(e *kg.Entity) *rdfNode {
 		default:
 			with("schema:identifier", rdfValue{text: i.Scheme + ":" + i.Value}, i.Citations)
 		}
+	}
+	for _, id := range e.Merged {
+		n.add("schema:sameAs", rdfValue{iri: resource(id)})
 	}
 	n.add("keiretsu:fiscalYearEnd", dateValue(e.FiscalYearEnd.String()))
 	return n
