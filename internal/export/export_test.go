@@ -212,6 +212,41 @@ func TestMerged(t *testing.T) {
 	}
 }
 
+// TestJudgementsLeaveNoTrace: an export before two are judged to be one and after
+// that was taken back is the same.
+func TestJudgementsLeaveNoTrace(t *testing.T) {
+	store := kgtest.NewModel()
+	g := kg.NewGraph(store, kg.Options{})
+	if _, err := ingest.Load(t.Context(), g, factfile.Read(seeds.Files)); err != nil {
+		t.Fatal(err)
+	}
+	all := func() map[string]string {
+		texts := map[string]string{}
+		for _, f := range Formats() {
+			texts[f.Name], _ = written(t, opened(t, store), f.Name)
+		}
+		return texts
+	}
+	before := all()
+	same := &kg.Claim{Statement: &kg.SameStatement{Entity: "lazada", As: "amap"}, Source: kg.JudgementSource}
+	if _, err := g.Apply(t.Context(), kg.Write{Sources: []*kg.Source{kg.NewJudgementSource()}, Claims: []*kg.Claim{same}}); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range all() {
+		if text == before[name] {
+			t.Errorf("%s does not tell the two that are one from the two that were there before", name)
+		}
+	}
+	if _, err := g.Apply(t.Context(), kg.Write{Retractions: []kg.Retract{{ID: same.ContentID(), Reason: "two"}}}); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range all() {
+		if text != before[name] {
+			t.Errorf("%s (-before +after):\n%s", name, cmp.Diff(strings.Split(before[name], "\n"), strings.Split(text, "\n")))
+		}
+	}
+}
+
 // TestNothingIsLostInSilence: what a format of facts has no place for is named.
 func TestNothingIsLostInSilence(t *testing.T) {
 	snap := demo(t)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"keiretsu/internal/kg"
@@ -118,9 +119,25 @@ func ownTerm(word string) string {
 }
 
 // eachNode calls do with everything that the snapshot holds: sources, metrics,
-// entities, relations, observations, conflicts; a fact before its claims.
+// entities, relations, observations, conflicts; a fact before its claims. The source
+// of judgements comes last, and only where a fact cites it: whoever judges and takes
+// it back leaves no trace.
 func eachNode(ctx context.Context, snap kg.Snapshot, losses *losses, do func(*rdfNode) error) error {
-	err := each(ctx, snap, kg.RecordSource, func(s *kg.Source) error { return do(sourceNode(s)) })
+	var judgements *kg.Source
+	judged := false
+	vouched := func(n *rdfNode, do func(*rdfNode) error, lists ...[]kg.Citation) error {
+		for _, list := range lists {
+			judged = judged || slices.ContainsFunc(list, func(c kg.Citation) bool { return c.Source == kg.JudgementSource })
+		}
+		return vouched(n, do, lists...)
+	}
+	err := each(ctx, snap, kg.RecordSource, func(s *kg.Source) error {
+		if s.ID == kg.JudgementSource {
+			judgements = s
+			return nil
+		}
+		return do(sourceNode(s))
+	})
 	if err == nil {
 		err = each(ctx, snap, kg.RecordMetric, func(m *kg.Metric) error { return do(metricNode(m)) })
 	}
@@ -167,6 +184,7 @@ func eachNode(ctx context.Context, snap kg.Snapshot, losses *losses, do func(*rd
 		err = each(ctx, snap, kg.RecordConflict, func(c *kg.Conflict) error {
 			for _, p := range c.Claims {
 				for _, cite := range p.Citations {
+					judged = judged || cite.Source == kg.JudgementSource
 					if cite.Claim == "" && (cite.Locator != "" || cite.AttributedTo != "") {
 						losses.add("places in sources, and whom they quote, of conflicts that people noted", 1)
 					}
@@ -179,6 +197,9 @@ func eachNode(ctx context.Context, snap kg.Snapshot, losses *losses, do func(*rd
 			}
 			return nil
 		})
+	}
+	if err == nil && judged && judgements != nil {
+		err = do(sourceNode(judgements))
 	}
 	return err
 }
