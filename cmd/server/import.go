@@ -64,6 +64,8 @@ type importing struct {
 	Files    []string `arg:"" name:"file" help:"Files, plain, gzip or zip; - is standard input."`
 	DryRun   bool     `help:"Read everything, say what would be recorded and what dropped, and write nothing. Default ${default}, environment KEIRETSU_DRY_RUN." default:"false"`
 	Recorded string   `enum:"auto,source,now" default:"auto" placeholder:"WHEN" help:"Under which moments to record what the files say: source takes those of the source, for formats with a history, so that it can be asked what was known then; now is that of the import; auto is source where the graph has not changed since. Default ${default}, environment KEIRETSU_RECORDED."`
+	Dataset  string   `placeholder:"NAME" help:"The files are an issue of the data set that you call so: what earlier issues said of their records and they do not say is taken back, deleted records included. For ftm, gleif and wikidata. Default none, environment KEIRETSU_DATASET."`
+	Complete bool     `help:"With --dataset: records that are in none of the files are not in the data set any more. Default ${default}, environment KEIRETSU_COMPLETE." default:"false"`
 	Mapping  string   `type:"existingfile" placeholder:"FILE" help:"What the columns of a table mean, for csv. Default none, environment KEIRETSU_MAPPING."`
 	Suggest  bool     `help:"Draft a mapping from the header of a table, write it to standard output, and import nothing. Default ${default}, environment KEIRETSU_SUGGEST." default:"false"`
 	Server   string   `placeholder:"URL" help:"Send the files to the server at this address, such as https://graph.example.org, which imports them. Default none, environment KEIRETSU_SERVER."`
@@ -111,7 +113,7 @@ func (c *importing) Run(ctx context.Context, m *Main, f *folder) error {
 			return err
 		}
 	}
-	q := control.ImportRequest{Format: c.Format, DryRun: c.DryRun, Resume: c.Resume, By: localUser()}
+	q := control.ImportRequest{Format: c.Format, DryRun: c.DryRun, Resume: c.Resume, Dataset: c.Dataset, Complete: c.Complete, By: localUser()}
 	if c.Recorded != "auto" {
 		q.Recorded = ingest.Recorded(c.Recorded)
 	}
@@ -268,6 +270,9 @@ func (c *importing) suggest(ctx context.Context, m *Main) error {
 // requested returns the format that a request names, with its mapping.
 func requested(q control.ImportRequest) (ingest.Format, error) {
 	f, err := formatNamed(q.Format)
+	if err == nil {
+		err = f.CheckDataset(q.Dataset, q.Complete)
+	}
 	switch {
 	case err != nil || q.Mapping == "" && f.Name != csvtable.Format(nil).Name:
 		return f, err
@@ -387,7 +392,7 @@ func (a *administration) Import(ctx context.Context, q control.ImportRequest, to
 	}
 	stream := a.graph.Stream()
 	defer stream.Close()
-	i := &ingest.Import{Format: format, Graph: stream, By: q.By, Recorded: q.Recorded, DryRun: q.DryRun, Progress: told}
+	i := &ingest.Import{Format: format, Graph: stream, By: q.By, Recorded: q.Recorded, Dataset: q.Dataset, Complete: q.Complete, DryRun: q.DryRun, Progress: told}
 	for _, file := range q.Files {
 		files, err := unpack.Files(file.Path, file.Name)
 		if err != nil {
@@ -465,7 +470,8 @@ func importReport(format ingest.Format, r ingest.Report, dry bool) string {
 	}
 	fmt.Fprintf(&b, "  %s %snew, %d unchanged\n", counted(r.Applied.Recorded, "claim", ""), would, r.Applied.Known)
 	line(r.Applied.Withheld, "%s taken back in the graph, and left so", counted(r.Applied.Withheld, "claim", ""))
-	line(r.Applied.Retracted, "%s taken back by the files themselves", counted(r.Applied.Retracted, "claim", ""))
+	line(r.Applied.Retracted-r.Outdated, "%s taken back by the files themselves", counted(r.Applied.Retracted-r.Outdated, "claim", ""))
+	line(r.Outdated, "%s %staken back: the data set says so no longer", counted(r.Outdated, "claim", ""), would)
 	if r.Recorded == ingest.RecordedSource {
 		b.WriteString("  recorded when the source did: what was known at a moment of the past can be asked for\n")
 		line(r.Shifted, "%s recorded later than the source did, because later things were recorded already", counted(r.Shifted, "claim", ""))

@@ -189,6 +189,65 @@ func TestImportOverHTTP(t *testing.T) {
 	}
 }
 
+// TestIssuesOfADataset imports an issue, and a second one on the machine itself and
+// over HTTP; and refuses what cannot be one.
+func TestIssuesOfADataset(t *testing.T) {
+	dir := t.TempDir()
+	first, second := filepath.Join(dir, "first.json"), filepath.Join(dir, "second.json")
+	write(t, first, `{"id":"a","schema":"Company","properties":{"name":["Acorn"]}}
+{"id":"b","schema":"Company","properties":{"name":["Beech"]}}
+{"id":"o","schema":"Ownership","properties":{"owner":["a"],"asset":["b"],"percentage":["40"]}}
+`)
+	write(t, second, `{"op":"DEL","entity":{"id":"o"}}
+{"op":"MOD","entity":{"id":"b","schema":"Company","properties":{"name":["Birch"]}}}
+`)
+	data := filepath.Join(dir, "data")
+	refuses(t, []string{"--data", data, "import", "ftm", first, "--dataset", "a/b"}, "cannot be the name of a data set")
+	refuses(t, []string{"--data", data, "import", "ftm", first, "--complete"}, "--dataset NAME")
+	refuses(t, []string{"--data", data, "import", "jsonl", first, "--dataset", "d"}, "the records of jsonl have no ids")
+	if said := command(t, "--data", data, "import", "ftm", first); !strings.Contains(said, "5 claims new") {
+		t.Errorf("the file by itself:\n%s", said)
+	}
+	if said := command(t, "--data", data, "import", "ftm", second); !strings.Contains(said, `the entity "o" is deleted; import the file as an issue of a data set`) {
+		t.Errorf("changes by themselves:\n%s", said)
+	}
+	writer := strings.TrimSpace(command(t, "token", "create", "ann", "--scope", "write", "--data", data))
+	for name, via := range map[string]func(p *program) []string{
+		"alone":    nil,
+		"socket":   func(*program) []string { return nil },
+		"over-web": func(p *program) []string { return []string{"--server", p.url, "--token", writer} },
+	} {
+		args := func(p *program, more ...string) []string {
+			all := append([]string{"--data", data, "import", "ftm", "--dataset", name}, more...)
+			if via != nil {
+				all = append(all, via(p)...)
+			}
+			return all
+		}
+		var p *program
+		if via != nil {
+			p = start(t, data)
+		}
+		command(t, args(p, first)...)
+		if said := command(t, args(p, second, "--dry-run")...); !strings.Contains(said, "2 claims would be taken back: the data set says so no longer") {
+			t.Errorf("%s, dry run:\n%s", name, said)
+		}
+		if said := command(t, args(p, second)...); !strings.Contains(said, "1 claim new, 1 unchanged") || !strings.Contains(said, "2 claims taken back: the data set says so no longer") {
+			t.Errorf("%s:\n%s", name, said)
+		}
+		// The entities have names from the file by itself, so all can go.
+		if said := command(t, args(p, second, "--complete")...); !strings.Contains(said, "2 claims taken back") {
+			t.Errorf("%s, complete:\n%s", name, said)
+		}
+		if p != nil {
+			p.stop(t)
+		}
+	}
+	if said := command(t, "--data", data, "export", "jsonl"); strings.Count(said, "Birch") != 4 || strings.Count(said, "Beech")+strings.Count(said, "Acorn")+strings.Count(said, "OWNS") != 3 {
+		t.Errorf("the export:\n%s", said)
+	}
+}
+
 // TestImportsAreAnnounced: an import on the machine itself has its lines in the audit
 // log, whether a server holds the folder or none does.
 func TestImportsAreAnnounced(t *testing.T) {
@@ -386,7 +445,7 @@ func TestImportOfOtherFilesIsNotResumed(t *testing.T) {
 	write(t, file, holdings(10))
 	command(t, "--data", data, "import", "jsonl", file)
 	write(t, filepath.Join(data, "import.journal"), `{"format":"jsonl","files":[{"name":"`+file+`","size":3,"modified":"2020-01-01T00:00:00Z"}]}`+"\n")
-	refuses(t, []string{"--data", data, "import", "jsonl", file, "--resume"}, "of other files", "without --resume")
+	refuses(t, []string{"--data", data, "import", "jsonl", file, "--resume"}, "was another", "without --resume")
 	write(t, filepath.Join(data, "import.journal"), "{torn\n")
 	refuses(t, []string{"--data", data, "import", "jsonl", file, "--resume"}, "import.journal is damaged", "without --resume")
 	if said := command(t, "--data", data, "import", "jsonl", file); !strings.Contains(said, "  0 claims new") {

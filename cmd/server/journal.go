@@ -10,7 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
+	"reflect"
 	"time"
 
 	"keiretsu/internal/control"
@@ -32,6 +32,9 @@ type journaled struct {
 	Files  []journaledFile `json:"files"`
 	// Mapping is what the columns of a table mean.
 	Mapping string `json:"mapping,omitempty"`
+	// Dataset and Complete are those of the request.
+	Dataset  string `json:"dataset,omitempty"`
+	Complete bool   `json:"complete,omitempty"`
 }
 
 type journaledFile struct {
@@ -44,7 +47,7 @@ func (f *folder) journal() string { return filepath.Join(f.Data, "import.journal
 
 // openJournal begins a journal, or goes on with one.
 func openJournal(path string, q control.ImportRequest) (*journal, error) {
-	which := journaled{Format: q.Format, Mapping: q.Mapping}
+	which := journaled{Format: q.Format, Mapping: q.Mapping, Dataset: q.Dataset, Complete: q.Complete}
 	for _, file := range q.Files {
 		info, err := os.Stat(file.Path)
 		if err != nil {
@@ -79,8 +82,8 @@ func resumeJournal(path string, which journaled) (*journal, error) {
 	j := &journal{file: file}
 	var before journaled
 	good, err := j.read(&before)
-	if err == nil && (before.Format != which.Format || before.Mapping != which.Mapping || !slices.Equal(before.Files, which.Files)) {
-		err = kg.Invalidf("", "the import that was interrupted was of other files, or these have changed since; run it without --resume, which passes over what is known already")
+	if err == nil && !reflect.DeepEqual(before, which) {
+		err = kg.Invalidf("", "the import that was interrupted was another, or its files have changed since; run it without --resume, which passes over what is known already")
 	}
 	if err == nil {
 		// A line that was cut short is written again.

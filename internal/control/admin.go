@@ -46,6 +46,9 @@ type ImportRequest struct {
 	// same files was interrupted.
 	DryRun bool `json:"dryRun"`
 	Resume bool `json:"resume"`
+	// Dataset and Complete are those of an ingest.Import.
+	Dataset  string `json:"dataset"`
+	Complete bool   `json:"complete"`
 	// Recorded says under which moments things are recorded.
 	Recorded ingest.Recorded `json:"recorded"`
 	// By is who imports.

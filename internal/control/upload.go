@@ -28,7 +28,8 @@ const maxUpload = 64 << 30
 
 // ServeHTTP answers POST /FORMAT: the body is a file, plain, gzip or zip. It is kept
 // whole before anything of it is imported. The query may say dryRun=true,
-// recorded=source or now, and hold the mapping of a table as mapping. The answer is that of POST /import.
+// recorded=source or now, dataset=NAME and complete=true, and hold the mapping of a
+// table as mapping. The answer is that of POST /import.
 func (u *Uploads) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := &handler{u.Admin, u.Logger}
 	if r.Method != http.MethodPost {
@@ -61,12 +62,15 @@ func (q *ImportRequest) read(query url.Values) error {
 	if q.Mapping = query.Get("mapping"); q.Mapping != "" {
 		q.MappingName = "mapping"
 	}
-	switch dry := query.Get("dryRun"); dry {
-	case "", "false":
-	case "true":
-		q.DryRun = true
-	default:
-		return kg.Invalidf("dryRun", "%.20q is neither true nor false", dry)
+	q.Dataset = query.Get("dataset")
+	for name, into := range map[string]*bool{"dryRun": &q.DryRun, "complete": &q.Complete} {
+		switch said := query.Get(name); said {
+		case "", "false":
+		case "true":
+			*into = true
+		default:
+			return kg.Invalidf(name, "%.20q is neither true nor false", said)
+		}
 	}
 	switch q.Recorded = ingest.Recorded(query.Get("recorded")); q.Recorded {
 	case ingest.RecordedAuto, ingest.RecordedSource, ingest.RecordedNow:
@@ -83,6 +87,12 @@ func (q *ImportRequest) Query() url.Values {
 	}
 	if q.DryRun {
 		query.Set("dryRun", "true")
+	}
+	if q.Dataset != "" {
+		query.Set("dataset", q.Dataset)
+	}
+	if q.Complete {
+		query.Set("complete", "true")
 	}
 	if q.Recorded != ingest.RecordedAuto {
 		query.Set("recorded", string(q.Recorded))

@@ -20,8 +20,9 @@ import (
 // that format goes out as it came, under the ids it had: every claim of such a
 // source is written by itself. All else is written fact by fact.
 
-// ftmSource begins the ids of sources that are files of the format.
-const ftmSource = "ftm:file:"
+// ftmSources begin the ids of sources that are files of the format, or data sets of
+// which files were issues.
+var ftmSources = []string{"ftm:file:", "ftm:dataset:"}
 
 // ftmHeld is how many bytes of what joins entities are kept in memory.
 const ftmHeld = 32 << 20
@@ -247,7 +248,9 @@ func (a *ftmAround) own(r *kg.Relation) (own []*kg.Claim, others bool) {
 	return own, others
 }
 
-func isFtM(source kg.ID) bool { return strings.HasPrefix(string(source), ftmSource) }
+func isFtM(source kg.ID) bool {
+	return slices.ContainsFunc(ftmSources, func(prefix string) bool { return strings.HasPrefix(string(source), prefix) })
+}
 
 // identifierProperties are the properties for identifiers of a scheme, and the
 // kinds whose schemata have them.

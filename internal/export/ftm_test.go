@@ -119,6 +119,11 @@ func TestFtMThereAndBack(t *testing.T) {
 		}
 	}
 
+	g, store := ingesttest.NewGraph(t)
+	ingesttest.Issue(t, g, ftm.Format, "quay", ingesttest.File("f.json", file))
+	if issue, _ := written(t, opened(t, store), "ftm"); issue != text {
+		t.Errorf("as an issue of a data set it is written otherwise:\n%s", cmp.Diff(text, issue))
+	}
 	again, _ := written(t, imported(t, ftm.Format, "another.json", text), "ftm")
 	if again != text {
 		t.Errorf("written, read and written again (-first +second):\n%s", cmp.Diff(strings.Split(text, "\n"), strings.Split(again, "\n")))

@@ -44,7 +44,7 @@ func (l *loading) write(ctx context.Context, x index, drafts []Draft) error {
 
 func (l *loading) newBatch(x index) *batch {
 	b := &batch{index: x, origins: make(map[kg.WriteList][]Position)}
-	b.out.By, b.out.KeepRetracted = l.By, true
+	b.out.By, b.out.KeepRetracted, b.out.KeepExcept = l.By, true, Outdated
 	return b
 }
 

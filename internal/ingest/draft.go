@@ -37,8 +37,8 @@ type Text struct {
 }
 
 // Draft is one thing that a reader found, not yet understood: *Source, *Metric,
-// *Entity, *Relation, *Figure, *Absence, *Claims, *Conflict, *Noted, *Retraction,
-// *Moment or *Settled.
+// *Entity, *Relation, *Figure, *Absence, *Claims, *Conflict, *Noted, *Retraction, *Moment,
+// *Record or *Settled.
 // What a reader leaves empty because it was missing, the reader itself reports.
 type Draft interface {
 	// mentions lists the records whose state in the graph matters to it.

@@ -21,6 +21,10 @@ type Format struct {
 	// History: its files say when each thing was recorded, by drafts that are
 	// a *Moment.
 	History bool
+	// Record returns the record to which the locator of a citation belongs; nil
+	// where records have no ids that stay the same from file to file. Files of
+	// formats that have it can be issues of a data set, which are compared.
+	Record func(locator string) string
 	// Read yields what stands in a file, in the order of the file, and keeps
 	// no more of it in memory than one record and what it must know to
 	// understand the next.
@@ -38,6 +42,9 @@ type Input struct {
 	// Name is what places call the file: its path as it was given, - for
 	// standard input, or the path of an archive, a slash and the path in it.
 	Name string
+	// Dataset is the name of the data set of which the file is an issue, "" where
+	// nobody has said so. It stands in the id of the source in place of the file.
+	Dataset string
 	// Reader yields the bytes. It is bounded: what unpacks to more than an
 	// import takes ends in a *Broken.
 	io.Reader
@@ -58,6 +65,15 @@ func (in Input) Base() string {
 		return "stdin"
 	}
 	return base
+}
+
+// Issue returns what tells the source from others of the format: the data set where
+// the file is an issue of one, else the words for the file.
+func (in Input) Issue(file string) string {
+	if in.Dataset != "" {
+		return "dataset:" + in.Dataset
+	}
+	return file
 }
 
 // At returns a place in the file: a line counted from 1, or 0 for the file as a

@@ -55,12 +55,18 @@ func (l *loading) join(ctx context.Context, b *batch) error {
 		things.to[one.id] = other
 		b.out.Claims = append(b.out.Claims, &kg.Claim{
 			Statement: &kg.SameStatement{Entity: entity, As: p.as}, Source: p.by.Source, Locator: p.by.Locator,
-			Note: fmt.Sprintf("both bear %s %s", p.scheme, p.value),
+			Note: bothBear(p.scheme, p.value),
 		})
 		b.came(kg.InClaims, p.at)
 		l.report.Merged++
 	}
 	return nil
+}
+
+// bothBear is the note of a claim that two entities are one.
+func bothBear(scheme, value string) string {
+	scheme, value = kg.IdentifierKey(scheme, value)
+	return fmt.Sprintf("both bear %s %s", scheme, value)
 }
 
 // bearing is a strong identifier that a write states.
@@ -188,7 +194,8 @@ func (l *loading) things(ctx context.Context, ids []kg.ID, b *batch) (*things, e
 }
 
 // apart lists the pairs, both ways round, of which somebody has said that they are
-// not the same, in the write or before, or has taken back that they are.
+// not the same, in the write or before, or has taken back that they are. A data set
+// that says so no longer tells nobody apart.
 func (l *loading) apart(ctx context.Context, ids []kg.ID, b *batch) (map[[2]kg.ID]bool, error) {
 	judgements, err := l.Graph.Judgements(ctx, ids)
 	if err != nil {
@@ -199,7 +206,7 @@ func (l *loading) apart(ctx context.Context, ids []kg.ID, b *batch) (map[[2]kg.I
 	for _, c := range append(judgements, b.out.Claims...) {
 		switch s := c.Statement.(type) {
 		case *kg.SameStatement:
-			if !c.Live() {
+			if !c.Live() && c.Retracted.Reason != Outdated {
 				note(s.Entity, s.As)
 			}
 		case *kg.DifferentStatement:

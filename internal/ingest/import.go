@@ -23,6 +23,9 @@ type Stream interface {
 	// Judgements returns the claims about whom the ids are the same as, or not,
 	// taken back or not.
 	Judgements(ctx context.Context, ids []kg.ID) ([]*kg.Claim, error)
+	// Claims yields every claim of the graph that speaks of an entity in one of the
+	// aspects, taken back or not, once: those of one family together, in id order.
+	Claims(ctx context.Context, as []kg.Aspect) iter.Seq2[*kg.Claim, error]
 	// Prepare is told that about so many claims will be written.
 	Prepare(ctx context.Context, claims int64) error
 	// Clock returns the moments between which kg.Write.At must lie.
@@ -52,6 +55,13 @@ type Import struct {
 	By string
 	// Recorded says under which moments writes are recorded.
 	Recorded Recorded
+	// Dataset is the name of the data set of which the files are an issue, ""
+	// where they are none. What earlier issues said of the records that are in
+	// the files, and these do not say, is taken back: see Outdated.
+	Dataset string
+	// Complete says that records which are not in the files are not in the data
+	// set any more: what it said of them is taken back too.
+	Complete bool
 	// DryRun reads everything and writes nothing.
 	DryRun bool
 	// Resume are the steps that an import of the same files noted before it was
@@ -108,11 +118,13 @@ const (
 	// Settling writes what only names entities that were made of hints of
 	// others, and drops what is still without an end.
 	Settling
+	// Comparing takes back what earlier issues of the data set said.
+	Comparing
 )
 
 // String returns a word for a line of progress.
 func (p Phase) String() string {
-	return [...]string{"", "verifying", "writing", "completing", "settling"}[p]
+	return [...]string{"", "verifying", "writing", "completing", "settling", "comparing"}[p]
 }
 
 // Step is one batch of an import.
@@ -183,6 +195,9 @@ type loading struct {
 }
 
 func (l *loading) run(ctx context.Context) error {
+	if err := l.Format.CheckDataset(l.Dataset, l.Complete); err != nil {
+		return err
+	}
 	if err := l.verify(ctx); err != nil || l.DryRun {
 		return err
 	}
@@ -190,18 +205,24 @@ func (l *loading) run(ctx context.Context) error {
 	if err := l.chooseClock(ctx); err != nil {
 		return err
 	}
-	if err := l.Graph.Prepare(ctx, l.total-done); err != nil {
-		return err
+	if l.phase < Comparing {
+		if err := l.Graph.Prepare(ctx, l.total-done); err != nil {
+			return err
+		}
 	}
-	for {
+	for l.phase < Comparing {
 		if err := l.pass(ctx, done, about); err != nil {
 			return err
 		}
 		if l.phase == Settling || len(l.left) == 0 {
-			return nil
+			break
 		}
 		l.phase, done, about, l.left = l.phase+1, 0, l.left, nil
 	}
+	if l.Dataset == "" {
+		return nil
+	}
+	return l.compare(ctx)
 }
 
 // pickUp finds where to go on: behind which draft of the phase, and, where the
@@ -317,7 +338,10 @@ func (l *loading) verify(ctx context.Context) error {
 	if l.DryRun {
 		err := trial.flush(ctx)
 		l.report = trial.report
-		return err
+		if l.Dataset == "" || l.Graph == nil || err != nil {
+			return err
+		}
+		return l.compare(ctx)
 	}
 	return nil
 }
@@ -412,7 +436,7 @@ func (l *loading) readFile(ctx context.Context, f File) iter.Seq2[Draft, error] 
 		defer r.Close()
 		before := l.bytes.Load()
 		packed, counts := r.(interface{ Packed() int64 })
-		for d, err := range l.Format.Read(Input{f.Name, r}) {
+		for d, err := range l.Format.Read(Input{f.Name, l.Dataset, r}) {
 			if counts {
 				l.bytes.Store(before + packed.Packed())
 			}
@@ -536,6 +560,15 @@ func (l *loading) step(ctx context.Context, batch []item, done int64, sync bool)
 	}
 	l.unsynced++
 	if !sync {
+		return nil
+	}
+	return l.noteDurable(ctx, done)
+}
+
+// noteDurable waits until all up to the draft with the ordinal done is durable, and
+// notes what has come of it.
+func (l *loading) noteDurable(ctx context.Context, done int64) error {
+	if l.DryRun {
 		return nil
 	}
 	l.unsynced = 0

@@ -54,7 +54,10 @@ var plain = ingest.Format{Name: "plain", History: true, Read: func(in ingest.Inp
 }}
 
 func plainDraft(at ingest.Position, words []string) ingest.Draft {
-	cites := []ingest.Citation{{Source: at.Text("memo"), Locator: "line " + fmt.Sprint(at.Line)}}
+	return citedDraft(at, words, ingest.Citation{Source: at.Text("memo"), Locator: "line " + fmt.Sprint(at.Line)})
+}
+
+func citedDraft(at ingest.Position, words []string, cites ...ingest.Citation) ingest.Draft {
 	switch words[0] {
 	case "source":
 		return &ingest.Source{At: at, ID: at.Text(words[1]), Title: at.Text("Memo")}

@@ -42,7 +42,7 @@ func TestValues(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			var got []string
-			for v, err := range (Input{"f", strings.NewReader(c.text)}).Values(c.lists...) {
+			for v, err := range (Input{Name: "f", Reader: strings.NewReader(c.text)}).Values(c.lists...) {
 				if err != nil {
 					var broken *Broken
 					if !errors.As(err, &broken) {
@@ -64,7 +64,7 @@ func TestValues(t *testing.T) {
 func TestValuesCanBeLeft(t *testing.T) {
 	for _, text := range []string{"[1,2,3]", "1\n2\n3", `{"records":[1,2,3]}`, `{"records":{"a":1,"b":2}}`} {
 		n := 0
-		for range (Input{"f", strings.NewReader(text)}).Values("records") {
+		for range (Input{Name: "f", Reader: strings.NewReader(text)}).Values("records") {
 			n++
 			break
 		}
@@ -91,7 +91,7 @@ func (e endless) Read(p []byte) (int, error) {
 func TestAnEndlessValueIsGivenUp(t *testing.T) {
 	for _, start := range []string{`["`, "{\"a\":1}\n{\"b\":\"", `{"records":[{"a":"`} {
 		var last error
-		for _, err := range (Input{"f", endless{strings.NewReader(start)}}).Values("records") {
+		for _, err := range (Input{Name: "f", Reader: endless{strings.NewReader(start)}}).Values("records") {
 			last = err
 		}
 		var broken *Broken

@@ -36,6 +36,9 @@ type Report struct {
 	Shifted  int      `json:"shifted,omitempty"`
 	// Applied is what the graph made of them.
 	Applied Sum `json:"applied"`
+	// Outdated counts the claims that were taken back because the data set says
+	// so no longer; they are among those of Applied.Retracted.
+	Outdated int `json:"outdated,omitempty"`
 	// Dropped says what was not recorded, and why.
 	Dropped Tally `json:"dropped"`
 	// Took is how long it lasted, in nanoseconds.

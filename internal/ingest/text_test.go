@@ -15,7 +15,7 @@ import (
 
 // linesOf reads all lines as number:text, and how they end.
 func linesOf(r io.Reader) (lines []string, err error) {
-	for line, err := range (Input{"f", r}).Lines() {
+	for line, err := range (Input{Name: "f", Reader: r}).Lines() {
 		if err != nil {
 			return lines, err
 		}
@@ -77,13 +77,13 @@ func TestReadingFails(t *testing.T) {
 	if _, err := linesOf(iotest.OneByteReader(fails())); !errors.Is(err, failure) || !strings.HasPrefix(err.Error(), "f:1: ") && !strings.HasPrefix(err.Error(), "f:3: ") {
 		t.Errorf("lines end in %v", err)
 	}
-	if _, err := io.ReadAll((Input{"f", fails()}).Text()); !errors.Is(err, failure) {
+	if _, err := io.ReadAll((Input{Name: "f", Reader: fails()}).Text()); !errors.Is(err, failure) {
 		t.Errorf("text ends in %v", err)
 	}
 }
 
 func TestTextKnowsLines(t *testing.T) {
-	text := (Input{"f", strings.NewReader("\xef\xbb\xbf[\n1,\n\n  \"é\",\n3]")}).Text()
+	text := (Input{Name: "f", Reader: strings.NewReader("\xef\xbb\xbf[\n1,\n\n  \"é\",\n3]")}).Text()
 	d := json.NewDecoder(iotest.OneByteReader(text))
 	want := []int{1, 2, 4, 5}
 	for i := 0; i < len(want); i++ {
@@ -107,7 +107,7 @@ func TestTextIsUTF8(t *testing.T) {
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			for _, r := range []io.Reader{strings.NewReader(c.text), iotest.OneByteReader(strings.NewReader(c.text))} {
-				got, err := io.ReadAll((Input{"f", r}).Text())
+				got, err := io.ReadAll((Input{Name: "f", Reader: r}).Text())
 				if c.problem != "" && (err == nil || err.Error() != c.problem) || c.problem == "" && (err != nil || !bytes.Equal(got, []byte(c.text))) {
 					t.Errorf("got %q, %v; want %q", got, err, c.problem)
 				}

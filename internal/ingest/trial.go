@@ -153,6 +153,8 @@ func (t *trial) look(ctx context.Context, graph Graph, b *batch) error {
 			t.report.Applied.Recorded++
 		case c.Live():
 			t.report.Applied.Known++
+		case c.Retracted.Reason == Outdated:
+			t.report.Applied.Recorded++
 		default:
 			t.report.Applied.Withheld++
 		}

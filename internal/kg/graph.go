@@ -435,7 +435,7 @@ func (a *application) present(r *Receipt) error {
 // withhold leaves out the claims that have been taken back.
 func (a *application) withhold(claims []*Claim, at []int) (kept []*Claim, keptAt []int) {
 	for i, c := range claims {
-		if old, ok := a.known[c.ID].(*Claim); ok && !old.Live() {
+		if old, ok := a.known[c.ID].(*Claim); ok && !old.Live() && (a.write.KeepExcept == "" || old.Retracted.Reason != a.write.KeepExcept) {
 			a.applied.Withheld++
 			continue
 		}

@@ -202,6 +202,16 @@ func TestWhatWasTakenBackIsKeptSo(t *testing.T) {
 	if got := apply(t, g, again); got.Withheld != 2 || got.Recorded != 0 || got.Revision != revision {
 		t.Errorf("%+v", got)
 	}
+	again.KeepExcept = "some other reason"
+	if got := apply(t, g, again); got.Withheld != 2 {
+		t.Errorf("but for what was taken back for another reason: %+v", got)
+	}
+	again.KeepExcept = taken.Retractions[0].Reason
+	if got := apply(t, g, again); got.Withheld != 0 || got.Recorded != 2 {
+		t.Errorf("but for what was taken back for this reason: %+v", got)
+	}
+	apply(t, g, taken)
+	again.KeepExcept = ""
 	// What rests on nothing but what was taken back is refused.
 	gone := kg.Write{}
 	for _, c := range entity("ann", kg.KindPerson, "Ann Lee") {

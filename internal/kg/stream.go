@@ -2,6 +2,7 @@ package kg
 
 import (
 	"context"
+	"iter"
 	"time"
 )
 
@@ -146,6 +147,25 @@ func (s *Stream) Judgements(ctx context.Context, ids []ID) ([]*Claim, error) {
 		claims = append(claims, m.Claim)
 	}
 	return claims, nil
+}
+
+// Claims yields every claim, as the writes of the stream leave them at the time of
+// the call, that speaks of an entity in one of the aspects, taken back or not: those
+// of one family together and in id order.
+func (s *Stream) Claims(ctx context.Context, as []Aspect) iter.Seq2[*Claim, error] {
+	return func(yield func(*Claim, error) bool) {
+		snap, err := s.graph.draft(ctx)
+		if err != nil {
+			yield(nil, err)
+			return
+		}
+		defer snap.Close()
+		for m, err := range snap.ClaimsAbout(ctx, ClaimQuery{All: true, As: as}) {
+			if !yield(m.Claim, err) || err != nil {
+				return
+			}
+		}
+	}
 }
 
 // Clock returns the moments between which Write.At of the next write must lie: that

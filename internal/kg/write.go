@@ -47,6 +47,9 @@ type Write struct {
 	// of recording them again: a file that is read once more does not overrule
 	// whoever found it wrong.
 	KeepRetracted bool
+	// KeepExcept, where it is set, is a reason: claims that were taken back for it
+	// are recorded again in spite of KeepRetracted.
+	KeepExcept string
 }
 
 // Retract takes claims back.

@@ -18,7 +18,7 @@ func TestEntities(t *testing.T) {
 	ingesttest.Want(t, "testdata/harbour.want", first)
 	want := []string{
 		`harbour.jsonl:1 harbour.jsonl:19: "not yet" is no date; it is left out`,
-		`harbour.jsonl:13: the entity "co-9" is deleted; what earlier files said of it stays until it is retracted`,
+		`harbour.jsonl:13: the entity "co-9" is deleted; import the file as an issue of a data set to take back what earlier ones said of it`,
 		`harbour.jsonl:21: the schema Address is not taken`,
 		`harbour.jsonl:6: the Ownership "own-5" names no owner`,
 	}
@@ -28,6 +28,27 @@ func TestEntities(t *testing.T) {
 	again := ingesttest.Import(t, g, Format, files...)
 	if again.Applied.Recorded > 0 || ingesttest.Claims(t, store) != first {
 		t.Errorf("imported again: %+v", again.Applied)
+	}
+}
+
+// TestChanges: lines of changes take back what the data set said before of what they
+// change or delete.
+func TestChanges(t *testing.T) {
+	g, store := ingesttest.NewGraph(t)
+	ingesttest.Issue(t, g, Format, "harbour", ingesttest.Files(t, "testdata/harbour.jsonl")...)
+	report := ingesttest.Issue(t, g, Format, "harbour", ingesttest.Files(t, "testdata/changes.jsonl")...)
+	ingesttest.Want(t, "testdata/changes.want", ingesttest.Claims(t, store))
+	want := []string{
+		"changes.jsonl:5: the schema Address is not taken",
+		"ftm:dataset:harbour, record co-1: is gone from the data set, and what it said stays: 1 claims still speak of country:DE",
+		"ftm:dataset:harbour, record co-1: is gone from the data set, and what it said stays: 6 claims still speak of ftm:co-1",
+	}
+	got := ingesttest.Dropped(report)
+	for i := range got {
+		got[i], _, _ = strings.Cut(got[i], " (such as")
+	}
+	if diff := cmp.Diff(want, got); diff != "" || report.Outdated != 16 {
+		t.Errorf("%d outdated, dropped (-want +got):\n%s", report.Outdated, diff)
 	}
 }
 

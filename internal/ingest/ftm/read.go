@@ -2,6 +2,7 @@ package ftm
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -17,9 +18,10 @@ import (
 
 // Format is FollowTheMoney.
 var Format = ingest.Format{
-	Name: "ftm",
-	Help: "entities of FollowTheMoney, as of OpenSanctions and Aleph: one JSON object a line, or lines of changes",
-	Read: Read,
+	Name:   "ftm",
+	Help:   "entities of FollowTheMoney, as of OpenSanctions and Aleph: one JSON object a line, or lines of changes",
+	Record: func(locator string) string { return locator },
+	Read:   Read,
 }
 
 // entity is one line.
@@ -53,7 +55,7 @@ func (e *entity) values(properties ...string) []string {
 // latter wait in a temporary file.
 func Read(in ingest.Input) iter.Seq2[ingest.Draft, error] {
 	return func(yield func(ingest.Draft, error) bool) {
-		w := &writer{in: in, source: ingest.NewID("ftm", "file:"+in.Base()), people: make(map[uint64]bool)}
+		w := &writer{in: in, source: ingest.NewID("ftm", in.Issue("file:"+in.Base())), people: make(map[uint64]bool)}
 		s := &spool{}
 		defer s.close()
 		began := false
@@ -81,10 +83,19 @@ func Read(in ingest.Input) iter.Seq2[ingest.Draft, error] {
 			}
 			at := in.At(v.Line)
 			e, wrong := parse(v.JSON)
+			if e != nil && e.Op == "DEL" && in.Dataset == "" {
+				e, wrong = nil, fmt.Sprintf("the entity %.80q is deleted; import the file as an issue of a data set to take back what earlier ones said of it", e.ID)
+			}
 			if e == nil {
 				if !pass(at, nil, []string{wrong}) {
 					return
 				}
+				continue
+			}
+			if in.Dataset != "" && !pass(at, []ingest.Draft{&ingest.Record{At: at, Source: at.Text(w.source), Locator: e.ID}}, nil) {
+				return
+			}
+			if e.Op == "DEL" {
 				continue
 			}
 			if _, joins := links[e.Schema]; joins {
@@ -114,7 +125,7 @@ func Read(in ingest.Input) iter.Seq2[ingest.Draft, error] {
 	}
 }
 
-// parse reads a line; where it is none of the format, it says why.
+// parse reads a line: an entity, with the Op of a line of changes; where it is none of the format, it says why.
 func parse(b json.RawMessage) (*entity, string) {
 	var e entity
 	if err := json.Unmarshal(b, &e); err != nil {
@@ -127,12 +138,11 @@ func parse(b json.RawMessage) (*entity, string) {
 		if e.Entity == nil || e.Op != "ADD" && e.Op != "MOD" && e.Op != "DEL" {
 			return nil, fmt.Sprintf("this is no change of FollowTheMoney: the operation is %.20q; expected ADD, MOD or DEL, and an entity", e.Op)
 		}
-		if e.Op == "DEL" {
-			return nil, fmt.Sprintf("the entity %.80q is deleted; what earlier files said of it stays until it is retracted", e.Entity.ID)
-		}
+		op := e.Op
 		e = *e.Entity
+		e.Op = op
 	}
-	if e.ID == "" || e.Schema == "" {
+	if e.ID == "" || e.Schema == "" && e.Op != "DEL" {
 		return nil, "this is no entity of FollowTheMoney: it lacks an id or a schema"
 	}
 	return &e, ""
@@ -156,7 +166,7 @@ func hashOf(id string) uint64 {
 func (w *writer) head() []ingest.Draft {
 	at := w.in.At(1)
 	drafts := []ingest.Draft{&ingest.Source{
-		At: at, ID: at.Text(w.source), Title: at.Text("FollowTheMoney entities: " + w.in.Base()), Kind: at.Text("data set"),
+		At: at, ID: at.Text(w.source), Title: at.Text("FollowTheMoney entities: " + cmp.Or(w.in.Dataset, w.in.Base())), Kind: at.Text("data set"),
 	}}
 	for _, m := range []struct{ name, definition string }{
 		{"founded_date", "When the company was founded."},

@@ -26,29 +26,24 @@ func (w *writer) citation(at ingest.Position, locator string) []ingest.Citation 
 func (w *writer) drafts(r record) ([]ingest.Draft, []error) {
 	at := w.in.At(r.line)
 	p := &problems{at: at}
+	var drafts []ingest.Draft
 	switch {
 	case r.entity == nil && r.relationship == nil && r.exception == nil:
 		p.add("this is no record of GLEIF: it has neither an LEI nor a relationship")
-		return nil, p.list
+	case r.deleted != "" && w.in.Dataset == "":
+		p.add("GLEIF has deleted the record of %s (%s); import the file as an issue of a data set to take back what earlier ones said of it", r.subject(), r.deleted)
 	case r.deleted != "":
-		p.add("GLEIF has deleted the record of %s (%s); what earlier files said of it stays until it is retracted", r.subject(), r.deleted)
-		return nil, p.list
 	case r.entity != nil:
-		return w.entity(at, r.entity, p), p.list
+		drafts = w.entity(at, r.entity, p)
 	case r.relationship != nil:
-		return w.relationship(at, r.relationship, p), p.list
+		drafts = w.relationship(at, r.relationship, p)
+	default:
+		drafts = w.exception(at, r.exception, p)
 	}
-	return w.exception(at, r.exception, p), p.list
-}
-
-func (r *record) subject() string {
-	switch {
-	case r.entity != nil:
-		return r.entity.lei
-	case r.relationship != nil:
-		return r.relationship.child
+	if isLEI(r.subject()) && w.in.Dataset != "" {
+		drafts = append([]ingest.Draft{&ingest.Record{At: at, Source: at.Text(w.source), Locator: r.locator()}}, drafts...)
 	}
-	return r.exception.lei
+	return drafts, p.list
 }
 
 // problems collects what is wrong with a record.
@@ -138,7 +133,7 @@ func (w *writer) entity(at ingest.Position, e *entity, p *problems) []ingest.Dra
 		p.add("the record of %s is %s and names no entity of its own", e.lei, strings.ToLower(e.registration))
 		return nil
 	}
-	cites := w.citation(at, e.lei)
+	cites := w.citation(at, e.locator())
 	d := &ingest.Entity{At: at, ID: at.Text(entityID(e.lei)), Kind: at.Text("company"), Cites: cites}
 	if kind := kinds[e.category]; kind != "" {
 		d.Kind = at.Text(kind)
@@ -265,7 +260,7 @@ func (w *writer) relationship(at ingest.Position, r *relationship, p *problems) 
 	}
 	d := &ingest.Relation{
 		At: at, Type: at.Text(m.relation), From: at.Text(entityID(r.child)), To: at.Text(entityID(r.parent)), Text: at.Text(m.text),
-		FromHint: hint(at, r.child), ToHint: hint(at, r.parent), Cites: w.citation(at, r.child+" "+r.kind+" "+r.parent),
+		FromHint: hint(at, r.child), ToHint: hint(at, r.parent), Cites: w.citation(at, r.locator()),
 	}
 	if m.up {
 		d.From, d.To, d.FromHint, d.ToHint = d.To, d.From, d.ToHint, d.FromHint
@@ -358,7 +353,7 @@ func (w *writer) exception(at ingest.Position, e *exception, p *problems) []inge
 		}
 		d := &ingest.Absence{
 			At: at, Entity: at.Text(entityID(e.lei)), Relation: at.Text("controls"), Direction: at.Text("in"), Kind: at.Text(kind),
-			Reason: at.Text(reason), Text: at.Text(basis), Cites: w.citation(at, e.lei+" "+e.category), Hint: hint(at, e.lei),
+			Reason: at.Text(reason), Text: at.Text(basis), Cites: w.citation(at, e.locator()), Hint: hint(at, e.lei),
 		}
 		if len(e.references) > 0 {
 			d.Note = at.Text(ingest.Clipped("Reference: " + strings.Join(e.references, ", ")))

@@ -5,6 +5,7 @@ import (
 	"context"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -145,7 +146,7 @@ func TestRecordsThatAreDropped(t *testing.T) {
 		"a new type":     {relationship("IS_DIRECTLY_CONSOLIDATED_BY", "IS_FRIEND_OF"), []string{`f:2: "IS_FRIEND_OF" is no known type of relationship`}, 0},
 		"deleted": {
 			relationship("</rr:Registration>", "</rr:Registration><rr:Extension><gleif:Deletion><gleif:DeletedAt>2024-01-02T08:00:00Z</gleif:DeletedAt></gleif:Deletion></rr:Extension>"),
-			[]string{"f:2: GLEIF has deleted the record of 98450051BS9C610A8T78 (2024-01-02T08:00:00Z); what earlier files said of it stays until it is retracted"},
+			[]string{"f:2: GLEIF has deleted the record of 98450051BS9C610A8T78 (2024-01-02T08:00:00Z); import the file as an issue of a data set to take back what earlier ones said of it"},
 			0,
 		},
 		"a bad date":   {relationship("2019-06-30T00:00:00Z", "30.6.2019"), []string{`f:2: "30.6.2019" is no date; it is left out`}, 1},
@@ -167,6 +168,45 @@ func TestRecordsThatAreDropped(t *testing.T) {
 			r := ingesttest.Read(t, gleif.Format, "f", strings.NewReader(c.text))
 			if diff := cmp.Diff(c.want, r.Problems); diff != "" || r.Broken != "" || len(r.Drafts) != c.drafts+min(1, len(r.Drafts)) {
 				t.Errorf("%d drafts, broken %q (-want +got):\n%s", len(r.Drafts), r.Broken, diff)
+			}
+		})
+	}
+}
+
+// TestDeletions: a record that is deleted, annulled or no longer there says nothing
+// any more, in an issue of a data set.
+func TestDeletions(t *testing.T) {
+	const head = "Relationship.StartNode.NodeID,Relationship.EndNode.NodeID,Relationship.RelationshipType,Registration.RegistrationStatus\n"
+	row := func(kind, status string) string {
+		return "98450051BS9C610A8T78,984500501A1B1045PB30," + kind + "," + status + "\n"
+	}
+	first := head + row("IS_DIRECTLY_CONSOLIDATED_BY", "PUBLISHED") + row("IS_ULTIMATELY_CONSOLIDATED_BY", "PUBLISHED")
+	deleted := `{"relations":[{"Relationship":{"StartNode":{"NodeID":"98450051BS9C610A8T78"},"EndNode":{"NodeID":"984500501A1B1045PB30"},"RelationshipType":"IS_ULTIMATELY_CONSOLIDATED_BY"},
+		"Extension":{"Deletion":{"DeletedAt":"2024-01-02T08:00:00Z"}}}]}`
+	for name, c := range map[string]struct {
+		text string
+		want []string
+	}{
+		"the same issue":  {first, []string{"DIRECTLY", "ULTIMATELY"}},
+		"other records":   {head + "984500501A1B1045PB30,98450051BS9C610A8T78,IS_FUND-MANAGED_BY,PUBLISHED\n", []string{"DIRECTLY", "FUND-MANAGED", "ULTIMATELY"}},
+		"annulled":        {head + row("IS_DIRECTLY_CONSOLIDATED_BY", "ANNULLED"), []string{"ULTIMATELY"}},
+		"deleted":         {deleted, []string{"DIRECTLY"}},
+		"of another type": {head + row("IS_SUBFUND_OF", "PUBLISHED"), []string{"DIRECTLY", "SUBFUND", "ULTIMATELY"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g, store := ingesttest.NewGraph(t)
+			ingesttest.Issue(t, g, gleif.Format, "golden", ingesttest.File("rr-20240101.csv", []byte(first)))
+			ingesttest.Issue(t, g, gleif.Format, "golden", ingesttest.File("rr-20240102", []byte(c.text)))
+			var got []string
+			for line := range strings.Lines(ingesttest.Claims(t, store)) {
+				if _, kind, ok := strings.Cut(line, "type IS_"); ok && !strings.Contains(line, "retracted") {
+					kind, _, _ = strings.Cut(kind, "_")
+					got = append(got, kind)
+				}
+			}
+			slices.Sort(got)
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("what stands (-want +got):\n%s\n%s", diff, ingesttest.Claims(t, store))
 			}
 		})
 	}

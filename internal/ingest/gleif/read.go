@@ -11,9 +11,10 @@ import (
 
 // Format is what GLEIF publishes.
 var Format = ingest.Format{
-	Name: "gleif",
-	Help: "LEI records, relationship records and reporting exceptions of GLEIF: golden copy as CSV, XML or JSON",
-	Read: Read,
+	Name:   "gleif",
+	Help:   "LEI records, relationship records and reporting exceptions of GLEIF: golden copy as CSV, XML or JSON",
+	Record: func(locator string) string { return locator },
+	Read:   Read,
 }
 
 // Read yields what stands in a file of GLEIF.
@@ -91,12 +92,20 @@ func (w *writer) head(r record, date string) []ingest.Draft {
 	if day == nil {
 		day = dayInName.FindStringSubmatch(w.in.Base())
 	}
+	file := w.in.Base()
 	if day != nil {
-		source.Published = at.Text(day[1] + "-" + day[2] + "-" + day[3])
-		title += ", " + source.Published.Value
-		w.source = ingest.NewID("gleif", set+":"+source.Published.Value)
-	} else {
-		w.source = ingest.NewID("gleif", set+":"+w.in.Base())
+		file = day[1] + "-" + day[2] + "-" + day[3]
+	}
+	w.source = ingest.NewID("gleif", set+":"+w.in.Issue(file))
+	switch {
+	case w.in.Dataset != "":
+		title += ", " + w.in.Dataset
+		if day != nil {
+			source.Updated = at.Text(file)
+		}
+	case day != nil:
+		title += ", " + file
+		source.Published = at.Text(file)
 	}
 	source.ID, source.Title = at.Text(w.source), at.Text(title)
 	drafts := []ingest.Draft{source}

@@ -54,3 +54,31 @@ type record struct {
 	// deleted is when the register took the record back, as written, or "".
 	deleted string
 }
+
+// subject returns the LEI that the record is about.
+func (r *record) subject() string {
+	switch {
+	case r.entity != nil:
+		return r.entity.lei
+	case r.relationship != nil:
+		return r.relationship.child
+	case r.exception != nil:
+		return r.exception.lei
+	}
+	return ""
+}
+
+// locator returns what tells the record from the others of its register.
+func (r *record) locator() string {
+	switch {
+	case r.entity != nil:
+		return r.entity.locator()
+	case r.relationship != nil:
+		return r.relationship.locator()
+	}
+	return r.exception.locator()
+}
+
+func (e *entity) locator() string       { return e.lei }
+func (r *relationship) locator() string { return r.child + " " + r.kind + " " + r.parent }
+func (e *exception) locator() string    { return e.lei + " " + e.category }

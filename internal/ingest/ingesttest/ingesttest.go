@@ -61,7 +61,13 @@ func Files(t testing.TB, paths ...string) []ingest.File {
 // Import imports files into a graph.
 func Import(t testing.TB, g *kg.Graph, f ingest.Format, files ...ingest.File) ingest.Report {
 	t.Helper()
-	i := &ingest.Import{Format: f, Files: files, Graph: g.Stream(), By: "test"}
+	return Issue(t, g, f, "", files...)
+}
+
+// Issue imports files into a graph as an issue of a data set.
+func Issue(t testing.TB, g *kg.Graph, f ingest.Format, dataset string, files ...ingest.File) ingest.Report {
+	t.Helper()
+	i := &ingest.Import{Format: f, Files: files, Graph: g.Stream(), By: "test", Dataset: dataset}
 	report, err := i.Run(context.Background())
 	if err != nil {
 		t.Fatal(err)

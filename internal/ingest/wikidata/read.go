@@ -1,8 +1,10 @@
 package wikidata
 
 import (
+	"cmp"
 	"encoding/json"
 	"iter"
+	"strings"
 
 	"keiretsu/internal/ingest"
 )
@@ -11,6 +13,12 @@ import (
 var Format = ingest.Format{
 	Name: "wikidata",
 	Help: "items of Wikidata: the JSON dump (an array with one item a line), or answers of wbgetentities",
+	Record: func(locator string) string {
+		// The id of a statement is that of the item, at times in small letters,
+		// and more behind a $.
+		item, _, _ := strings.Cut(locator, "$")
+		return strings.ToUpper(item)
+	},
 	Read: Read,
 }
 
@@ -18,7 +26,7 @@ var Format = ingest.Format{
 // organizations, persons or places, and properties and lexemes, are passed over.
 func Read(in ingest.Input) iter.Seq2[ingest.Draft, error] {
 	return func(yield func(ingest.Draft, error) bool) {
-		w := &writer{in: in, source: ingest.NewID("wikidata", in.Base())}
+		w := &writer{in: in, source: ingest.NewID("wikidata", in.Issue(in.Base()))}
 		began := false
 		for v, err := range in.Values("entities") {
 			if err != nil {
@@ -38,7 +46,12 @@ func Read(in ingest.Input) iter.Seq2[ingest.Draft, error] {
 				began, drafts = true, w.head()
 			}
 			if it != nil {
-				drafts = append(drafts, w.drafts(at, it)...)
+				if in.Dataset != "" {
+					drafts = append(drafts, &ingest.Record{At: at, Source: at.Text(w.source), Locator: it.ID})
+				}
+				if it.Missing == nil {
+					drafts = append(drafts, w.drafts(at, it)...)
+				}
 			}
 			for _, d := range drafts {
 				if !yield(d, nil) {
@@ -49,7 +62,7 @@ func Read(in ingest.Input) iter.Seq2[ingest.Draft, error] {
 	}
 }
 
-// parse reads an item; nil where it is something else of Wikidata. Where it is
+// parse reads an item, which may be missing; nil where it is something else of Wikidata. Where it is
 // nothing of it, it says why.
 func parse(b json.RawMessage) (*item, string) {
 	var it item
@@ -59,6 +72,8 @@ func parse(b json.RawMessage) (*item, string) {
 	switch {
 	case it.ID == "" || it.Type == "" && it.Missing == nil:
 		return nil, "this is no item of Wikidata: it lacks an id or a type"
+	case it.Missing != nil && isItem(it.ID):
+		return &it, ""
 	case it.Type != "item" || it.Missing != nil:
 		return nil, ""
 	case !isItem(it.ID):
@@ -71,7 +86,7 @@ func parse(b json.RawMessage) (*item, string) {
 func (w *writer) head() []ingest.Draft {
 	at := w.in.At(1)
 	drafts := []ingest.Draft{&ingest.Source{
-		At: at, ID: at.Text(w.source), Title: at.Text("Wikidata: " + w.in.Base()), Publisher: at.Text("Wikimedia Foundation"), Kind: at.Text("knowledge base"),
+		At: at, ID: at.Text(w.source), Title: at.Text("Wikidata: " + cmp.Or(w.in.Dataset, w.in.Base())), Publisher: at.Text("Wikimedia Foundation"), Kind: at.Text("knowledge base"),
 		URL: at.Text("https://www.wikidata.org/"), Note: at.Text("CC0 1.0"),
 	}}
 	for _, m := range []struct{ name, definition, unit, overTime, overParts string }{

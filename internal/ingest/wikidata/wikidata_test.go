@@ -41,6 +41,43 @@ func TestAnswersSayTheSame(t *testing.T) {
 	}
 }
 
+// TestChangedItems: in an issue of a data set, a statement that an item has no longer
+// is taken back, and with an item that is missing all of its statements.
+func TestChangedItems(t *testing.T) {
+	item := func(id string, statements ...string) string {
+		return `{"id":"` + id + `","type":"item","labels":{"en":{"language":"en","value":"` + id + `"}},"claims":{"P31":[{"mainsnak":{"snaktype":"value","property":"P31","datavalue":` +
+			`{"type":"wikibase-entityid","value":{"id":"Q4830453"}}},"type":"statement","rank":"normal","id":"` + id + `$0"}],"P127":[` + strings.Join(statements, ",") + `]}}`
+	}
+	owner := func(id, of string) string {
+		return `{"mainsnak":{"snaktype":"value","property":"P127","datavalue":{"type":"wikibase-entityid","value":{"id":"` + of + `"}}},"type":"statement","rank":"normal","id":"` + id + `"}`
+	}
+	first := "[\n" + item("Q7", owner("q7$A", "Q8"), owner("Q7$B", "Q9")) + ",\n" + item("Q8", owner("Q8$A", "Q9")) + "\n]"
+	for name, c := range map[string]struct {
+		text string
+		want []string
+	}{
+		"the same":            {first, []string{"wd:Q8 OWNS wd:Q7", "wd:Q9 OWNS wd:Q7", "wd:Q9 OWNS wd:Q8"}},
+		"one statement fewer": {"[\n" + item("Q7", owner("Q7$B", "Q9")) + "\n]", []string{"wd:Q9 OWNS wd:Q7", "wd:Q9 OWNS wd:Q8"}},
+		"a missing item":      {`{"entities":{"Q7":{"id":"Q7","missing":""}}}`, []string{"wd:Q9 OWNS wd:Q8"}},
+		"no company any more": {`{"entities":{"Q7":{"id":"Q7","type":"item","claims":{}}}}`, []string{"wd:Q9 OWNS wd:Q8"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g, store := ingesttest.NewGraph(t)
+			ingesttest.Issue(t, g, Format, "companies", ingesttest.File("a.json", []byte(first)))
+			ingesttest.Issue(t, g, Format, "companies", ingesttest.File("b.json", []byte(c.text)))
+			var got []string
+			for line := range strings.Lines(ingesttest.Claims(t, store)) {
+				if says, _, _ := strings.Cut(line, " |"); strings.Contains(says, " OWNS ") && !strings.Contains(line, "retracted") {
+					got = append(got, strings.TrimSuffix(says, ", owned by"))
+				}
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("what stands (-want +got):\n%s\n%s", diff, ingesttest.Claims(t, store))
+			}
+		})
+	}
+}
+
 func snakOf(kind, value string) *snak {
 	s := &snak{Kind: "value"}
 	s.Value.Type, s.Value.Value = kind, json.RawMessage(value)

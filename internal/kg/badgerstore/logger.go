@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 )
 
@@ -26,6 +27,10 @@ const (
 	flushComes = "Flushing memtable, "
 )
 
+// hints are what Badger has to say of its cache, which serves reading everything
+// once as badly as it must.
+var hints = []string{"%s might be too small.", "Cache life expectancy"}
+
 func (l logger) Errorf(format string, args ...any) {
 	if strings.HasPrefix(format, "Received err: ") {
 		return // it is returned as well, by the Open that gives up
@@ -33,8 +38,15 @@ func (l logger) Errorf(format string, args ...any) {
 	l.say(slog.LevelWarn, format, args)
 }
 
-func (l logger) Warningf(format string, args ...any) { l.say(slog.LevelWarn, format, args) }
-func (l logger) Infof(format string, args ...any)    { l.say(slog.LevelDebug, format, args) }
+func (l logger) Warningf(format string, args ...any) {
+	level := slog.LevelWarn
+	if slices.ContainsFunc(hints, func(hint string) bool { return strings.HasPrefix(format, hint) }) {
+		level = slog.LevelDebug
+	}
+	l.say(level, format, args)
+}
+
+func (l logger) Infof(format string, args ...any) { l.say(slog.LevelDebug, format, args) }
 
 func (l logger) Debugf(format string, args ...any) {
 	l.say(slog.LevelDebug, format, args)
