@@ -428,7 +428,7 @@ func countryProperty(r *kg.Relation) string {
 	case r.Type != kg.RelatedTo:
 		return ""
 	}
-	return map[string]string{"is registered in": "jurisdiction", "has its seat in": "mainCountry", "is linked to": "country"}[r.Text]
+	return map[string]string{kg.RegisteredIn: "jurisdiction", kg.SeatedIn: "mainCountry", kg.LinkedTo: "country"}[r.Text]
 }
 
 // registers makes the numbers of an entity tell whose they are: a number has no
