@@ -110,7 +110,7 @@ type bodsWriter struct {
 }
 
 func writeBODS(ctx context.Context, snap kg.Snapshot, to io.Writer) ([]string, error) {
-	w := &bodsWriter{snap: snap, to: bufio.NewWriter(to), sources: make(map[kg.ID]*kg.Source), between: "[\n"}
+	w := &bodsWriter{snap: snap, losses: losses{always: []string{lostJudged}}, to: bufio.NewWriter(to), sources: make(map[kg.ID]*kg.Source), between: "[\n"}
 	counts, err := snap.Stats(ctx)
 	if err != nil {
 		return nil, err
@@ -292,7 +292,7 @@ func recordID(id kg.ID) string {
 func isBODS(source kg.ID) bool { return strings.HasPrefix(string(source), "bods:file:") }
 
 // isParty reports that an entity can be the party of a relationship, and isBody
-// that it can be its subject.
+// that it can be its subject; a body has a legal name and an LEI, too.
 func isParty(k kg.EntityKind) bool { return k == kg.KindPerson || isBody(k) }
 func isBody(k kg.EntityKind) bool  { return k == kg.KindCompany || k == kg.KindOrganization }
 

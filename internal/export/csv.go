@@ -18,7 +18,7 @@ var csvTables = []struct {
 	columns []string
 	write   func(ctx context.Context, snap kg.Snapshot, t *csvTable) error
 }{
-	{"entities.csv", []string{"id", "kind", "name", "lang", "fiscal_year_end", "claims", "sources"}, csvEntities},
+	{"entities.csv", []string{"id", "kind", "name", "lang", "fiscal_year_end", "merged_ids", "claims", "sources"}, csvEntities},
 	{"names.csv", []string{"entity", "name", "lang", "kind", "claims", "sources"}, csvNames},
 	{"identifiers.csv", []string{"entity", "scheme", "value", "claims", "sources"}, csvIdentifiers},
 	{"absences.csv", []string{"entity", "relation", "direction", "kind", "reason", "text", "start", "end", "claims", "sources"}, csvAbsences},
@@ -38,6 +38,8 @@ var csvTables = []struct {
 type csvTable struct {
 	*csv.Writer
 	losses *losses
+	// judged is whether a fact cites the graph's own source of judgements.
+	judged *bool
 }
 
 func (t *csvTable) row(cells ...string) error { return t.Write(cells) }
@@ -46,14 +48,14 @@ func (t *csvTable) row(cells ...string) error { return t.Write(cells) }
 // header, lines that end in CR LF. Cells with several values separate them by a
 // semicolon and a space.
 func writeCSV(ctx context.Context, snap kg.Snapshot, to io.Writer) ([]string, error) {
-	var losses losses
-	archive := zip.NewWriter(to)
+	losses := losses{always: []string{lostClaims, lostPast}}
+	archive, judged := zip.NewWriter(to), false
 	for _, table := range csvTables {
 		file, err := archive.Create(table.name) // without a time, which would differ each time
 		if err != nil {
 			return nil, err
 		}
-		t := &csvTable{csv.NewWriter(file), &losses}
+		t := &csvTable{csv.NewWriter(file), &losses, &judged}
 		t.UseCRLF = true
 		err = t.row(table.columns...)
 		if err == nil {
@@ -77,6 +79,7 @@ func (t *csvTable) vouched(citations []kg.Citation) (claims, places string) {
 		if c.AttributedTo != "" {
 			t.losses.add(lostQuoted, 1)
 		}
+		*t.judged = *t.judged || c.Source == kg.JudgementSource
 	}
 	c, _, p := cited(citations)
 	return strings.Join(c, "; "), strings.Join(p, "; ")
@@ -89,7 +92,7 @@ func csvEntities(ctx context.Context, snap kg.Snapshot, t *csvTable) error {
 		if len(e.Names) > 0 {
 			lang = e.Names[0].Lang
 		}
-		return t.row(string(e.ID), e.Kind.String(), e.Name(""), lang, e.FiscalYearEnd.String(), claims, sources)
+		return t.row(string(e.ID), e.Kind.String(), e.Name(""), lang, e.FiscalYearEnd.String(), strings.Join(texts(e.Merged), "; "), claims, sources)
 	})
 }
 
@@ -188,8 +191,13 @@ func csvConflicts(ctx context.Context, snap kg.Snapshot, t *csvTable) error {
 	})
 }
 
+// csvSources leaves out the source of judgements where no fact cites it: whoever
+// judges and takes it back leaves no trace.
 func csvSources(ctx context.Context, snap kg.Snapshot, t *csvTable) error {
 	return each(ctx, snap, kg.RecordSource, func(s *kg.Source) error {
+		if s.ID == kg.JudgementSource && !*t.judged {
+			return nil
+		}
 		return t.row(string(s.ID), s.Title, s.Publisher, s.Author, s.Kind, s.URL, s.Published.String(), s.Updated.String(), strings.Join(s.Langs, "; "), s.Note)
 	})
 }

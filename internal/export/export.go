@@ -38,7 +38,16 @@ func Formats() []Format {
 // losses counts what a format could not say.
 type losses struct {
 	list []loss
+	// always are what the format never says.
+	always []string
 }
+
+// What no format of facts says. Claims are told by their ids alone.
+const (
+	lostClaims = "what each claim says by itself where several make one fact, and notes of claims: jsonl keeps them"
+	lostJudged = "which claim says what, and who was judged not to be the same: jsonl keeps both"
+	lostPast   = "who was judged not to be the same, when and by whom things were recorded, and what was taken back: backups keep all of it, jsonl the judgements"
+)
 
 type loss struct {
 	what  string
@@ -58,14 +67,15 @@ func (l *losses) add(what string, count int) {
 	l.list[at].count += count
 }
 
-// lines returns a line for each reason, the most frequent first.
+// lines returns a line for each reason, the most frequent first, and then what is
+// never said.
 func (l *losses) lines() []string {
 	slices.SortStableFunc(l.list, func(a, b loss) int { return -cmp.Compare(a.count, b.count) })
 	lines := make([]string, len(l.list))
 	for i, x := range l.list {
 		lines[i] = strconv.Itoa(x.count) + " " + x.what
 	}
-	return lines
+	return append(lines, l.always...)
 }
 
 // each calls do with every record of one kind, in the order of a scan.
@@ -98,6 +108,15 @@ func cited(citations []kg.Citation) (claims, sources, places []string) {
 		places = once(places, strings.TrimSpace(string(c.Source)+" "+c.Locator))
 	}
 	return claims, sources, places
+}
+
+// texts returns ids as texts.
+func texts(ids []kg.ID) []string {
+	list := make([]string, len(ids))
+	for i, id := range ids {
+		list[i] = string(id)
+	}
+	return list
 }
 
 // number writes a number in its shortest form.

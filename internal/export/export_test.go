@@ -164,6 +164,109 @@ func TestCSV(t *testing.T) {
 	}
 }
 
+// TestMerged: formats of facts tell the other ids of what was judged to be one, so
+// that tables and links which name those are understood; FollowTheMoney and BODS
+// have tests of their own.
+func TestMerged(t *testing.T) {
+	store := kgtest.NewModel()
+	g := kg.NewGraph(store, kg.Options{})
+	w := kg.Write{Sources: []*kg.Source{{ID: "s", Title: "S"}}}
+	for _, s := range []kg.Statement{
+		&kg.EntityStatement{Entity: "new", Kind: kg.KindPerson}, &kg.NameStatement{Entity: "new", Text: "Ann", Kind: kg.NamePreferred},
+		&kg.EntityStatement{Entity: "old", Kind: kg.KindPerson}, &kg.NameStatement{Entity: "old", Text: "Anna", Kind: kg.NameLegal},
+		&kg.SameStatement{Entity: "old", As: "new"},
+	} {
+		w.Claims = append(w.Claims, &kg.Claim{Statement: s, Source: "s"})
+	}
+	if _, err := g.Apply(t.Context(), w); err != nil {
+		t.Fatal(err)
+	}
+	snap := opened(t, store)
+	table, _ := written(t, snap, "csv")
+	archive, err := zip.NewReader(strings.NewReader(table), int64(len(table)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file, err := archive.Open("entities.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := csv.NewReader(file).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if at := slices.Index(rows[0], "merged_ids"); len(rows) != 2 || at < 0 || rows[1][at] != "old" {
+		t.Errorf("entities.csv: %q", rows)
+	}
+	if text, _ := written(t, snap, "graphml"); !strings.Contains(text, `<data key="merged">old</data>`) {
+		t.Errorf("GraphML:\n%s", text)
+	}
+	for _, format := range []string{"jsonld", "nquads"} {
+		text, losses := written(t, snap, format)
+		if !strings.Contains(text, "sameAs") || !strings.Contains(text, "urn:keiretsu:old") {
+			t.Errorf("%s:\n%s", format, text)
+		}
+		if want := "1 that a name of neither a company nor an organization is the legal one"; !slices.Contains(losses, want) {
+			t.Errorf("%s: losses %q, without %q", format, losses, want)
+		}
+	}
+}
+
+// TestJudgementsLeaveNoTrace: an export before two are judged to be one and after
+// that was taken back is the same.
+func TestJudgementsLeaveNoTrace(t *testing.T) {
+	store := kgtest.NewModel()
+	g := kg.NewGraph(store, kg.Options{})
+	if _, err := ingest.Load(t.Context(), g, factfile.Read(seeds.Files)); err != nil {
+		t.Fatal(err)
+	}
+	all := func() map[string]string {
+		texts := map[string]string{}
+		for _, f := range Formats() {
+			texts[f.Name], _ = written(t, opened(t, store), f.Name)
+		}
+		return texts
+	}
+	before := all()
+	same := &kg.Claim{Statement: &kg.SameStatement{Entity: "lazada", As: "amap"}, Source: kg.JudgementSource}
+	if _, err := g.Apply(t.Context(), kg.Write{Sources: []*kg.Source{kg.NewJudgementSource()}, Claims: []*kg.Claim{same}}); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range all() {
+		if text == before[name] {
+			t.Errorf("%s does not tell the two that are one from the two that were there before", name)
+		}
+	}
+	if _, err := g.Apply(t.Context(), kg.Write{Retractions: []kg.Retract{{ID: same.ContentID(), Reason: "two"}}}); err != nil {
+		t.Fatal(err)
+	}
+	for name, text := range all() {
+		if text != before[name] {
+			t.Errorf("%s (-before +after):\n%s", name, cmp.Diff(strings.Split(before[name], "\n"), strings.Split(text, "\n")))
+		}
+	}
+}
+
+// TestNothingIsLostInSilence: what a format of facts has no place for is named.
+func TestNothingIsLostInSilence(t *testing.T) {
+	snap := demo(t)
+	for format, words := range map[string][]string{
+		"bods":    {"figures", "conflicts", "metrics", "languages", "business years", "judged not to be", "which claim"},
+		"csv":     {"quotes", "claim", "judged", "recorded", "taken back"},
+		"ftm":     {"figures", "conflicts", "metrics", "languages", "business years", "places in sources", "judged", "recorded", "taken back"},
+		"graphml": {"figures", "conflicts", "metrics", "languages", "business years", "descriptions of sources", "unknowns", "places in sources", "quote", "judged", "recorded", "taken back"},
+		"jsonld":  {"unknowns", "which source or claim", "judged", "recorded", "taken back", "conflicts that people noted"},
+		"nquads":  {"unknowns", "which claim says", "judged", "recorded", "taken back", "conflicts that people noted"},
+	} {
+		_, losses := written(t, snap, format)
+		for _, word := range words {
+			if !slices.ContainsFunc(losses, func(line string) bool { return strings.Contains(line, word) }) {
+				t.Errorf("%s does not say that it leaves out %q: %q", format, word, losses)
+			}
+		}
+	}
+}
+
 func TestGraphML(t *testing.T) {
 	snap := demo(t)
 	text, _ := written(t, snap, "graphml")
@@ -182,6 +285,7 @@ func TestGraphML(t *testing.T) {
 		Edges []struct {
 			Source string `xml:"source,attr"`
 			Target string `xml:"target,attr"`
+			Kind   string `xml:"directed,attr"`
 			Data   []data `xml:"data"`
 		} `xml:"graph>edge"`
 	}
@@ -212,15 +316,25 @@ func TestGraphML(t *testing.T) {
 	if !odd {
 		t.Error("the name with odd characters is not there")
 	}
+	mutual := 0
 	for _, e := range doc.Edges {
 		if !nodes[e.Source] || !nodes[e.Target] {
 			t.Errorf("an edge from %s to %s, of which one is no node", e.Source, e.Target)
+		}
+		if e.Kind != "" {
+			t.Errorf("the edge from %s to %s has directed=%q: NetworkX refuses a graph with edges of both kinds", e.Source, e.Target, e.Kind)
+		}
+		if slices.Contains(e.Data, data{"mutual", "true"}) {
+			mutual++
 		}
 		for _, d := range e.Data {
 			if !keys[d.Key] {
 				t.Errorf("the key %s is not declared", d.Key)
 			}
 		}
+	}
+	if mutual == 0 {
+		t.Error("no edge is said to read both ways")
 	}
 }
 

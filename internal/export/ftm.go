@@ -86,7 +86,7 @@ type ftmWriter struct {
 }
 
 func writeFtM(ctx context.Context, snap kg.Snapshot, to io.Writer) ([]string, error) {
-	w := &ftmWriter{to: to, links: sortedLines{most: ftmHeld}}
+	w := &ftmWriter{to: to, losses: losses{always: []string{"claims, and the places in sources where they stand", lostClaims, lostPast}}, links: sortedLines{most: ftmHeld}}
 	defer w.links.close()
 	counts, err := snap.Stats(ctx)
 	if err != nil {
@@ -428,7 +428,7 @@ func countryProperty(r *kg.Relation) string {
 	case r.Type != kg.RelatedTo:
 		return ""
 	}
-	return map[string]string{"is registered in": "jurisdiction", "has its seat in": "mainCountry", "is linked to": "country"}[r.Text]
+	return map[string]string{kg.RegisteredIn: "jurisdiction", kg.SeatedIn: "mainCountry", kg.LinkedTo: "country"}[r.Text]
 }
 
 // registers makes the numbers of an entity tell whose they are: a number has no

@@ -105,7 +105,9 @@ func TestFtMThereAndBack(t *testing.T) {
 	if diff := cmp.Diff(want, differs); diff != "" {
 		t.Errorf("what differs (-want +got):\n%s", diff)
 	}
-	if want := []string{"4 definitions of metrics", "1 descriptions of sources, but for their publishers and addresses"}; !slices.Equal(losses, want) {
+	if want := []string{
+		"4 definitions of metrics", "1 descriptions of sources, but for their publishers and addresses", "claims, and the places in sources where they stand", lostClaims, lostPast,
+	}; !slices.Equal(losses, want) {
 		t.Errorf("losses: %q, want %q", losses, want)
 	}
 	for _, schema := range []string{

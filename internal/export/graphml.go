@@ -18,6 +18,8 @@ var graphmlKeys = []struct{ id, of, name, kind string }{
 	{"kind", "node", "kind", "string"},
 	{"names", "node", "names", "string"},
 	{"identifiers", "node", "identifiers", "string"},
+	{"merged", "node", "merged_ids", "string"},
+	{"nclaims", "node", "claims", "string"},
 	{"nsources", "node", "sources", "string"},
 	{"type", "edge", "label", "string"},
 	{"start", "edge", "start", "string"},
@@ -29,13 +31,19 @@ var graphmlKeys = []struct{ id, of, name, kind string }{
 	{"text", "edge", "text", "string"},
 	{"attributes", "edge", "attributes", "string"},
 	{"indirect", "edge", "indirect", "boolean"},
+	{"mutual", "edge", "mutual", "boolean"},
+	{"opened", "edge", "opened_by", "string"},
+	{"ended", "edge", "ended_by", "string"},
+	{"note", "edge", "note", "string"},
 	{"claims", "edge", "claims", "string"},
 	{"sources", "edge", "sources", "string"},
 }
 
-// writeGraphML writes every entity as a node and every relation as an edge.
+// writeGraphML writes every entity as a node and every relation as an edge. All
+// edges are directed, those that read both ways too: NetworkX refuses
+// graphs that have both kinds.
 func writeGraphML(ctx context.Context, snap kg.Snapshot, to io.Writer) ([]string, error) {
-	var losses losses
+	losses := losses{always: []string{lostPlaces, lostClaims, lostPast}}
 	counts, err := snap.Stats(ctx)
 	if err != nil {
 		return nil, err
@@ -55,6 +63,9 @@ func writeGraphML(ctx context.Context, snap kg.Snapshot, to io.Writer) ([]string
 	err = each(ctx, snap, kg.RecordEntity, func(e *kg.Entity) error {
 		losses.add("languages and standings of names", len(e.Names))
 		losses.add("known unknowns", len(e.Absences))
+		if !e.FiscalYearEnd.IsZero() {
+			losses.add("ends of business years", 1)
+		}
 		out.node(e)
 		return nil
 	})
@@ -75,6 +86,8 @@ func writeGraphML(ctx context.Context, snap kg.Snapshot, to io.Writer) ([]string
 	out.line(`</graphml>`)
 	return losses.lines(), out.Flush()
 }
+
+const lostPlaces = "places in sources, whom sources quote, and which of them says which name or identifier"
 
 // graphml is a document on its way. What fails is told by the next Flush.
 type graphml struct{ *bufio.Writer }
@@ -108,7 +121,9 @@ func (g *graphml) node(e *kg.Entity) {
 	}
 	g.data("names", strings.Join(names, "; "))
 	g.data("identifiers", strings.Join(identifiers, "; "))
-	_, sources, _ := cited(e.Citations)
+	g.data("merged", strings.Join(texts(e.Merged), "; "))
+	claims, sources, _ := cited(e.Citations)
+	g.data("nclaims", strings.Join(claims, "; "))
 	g.data("nsources", strings.Join(sources, "; "))
 	g.line(`</node>`)
 }
@@ -118,11 +133,7 @@ func (g *graphml) edge(r *kg.Relation) {
 	g.text(string(r.From))
 	_, _ = g.WriteString(`" target="`)
 	g.text(string(r.To))
-	_, _ = g.WriteString(`"`)
-	if r.Type.IsSymmetric() {
-		_, _ = g.WriteString(` directed="false"`)
-	}
-	_, _ = g.WriteString(`>`)
+	_, _ = g.WriteString(`">`)
 	g.data("type", r.Type.String())
 	g.data("start", r.Start.String())
 	g.data("end", r.End.String())
@@ -139,6 +150,12 @@ func (g *graphml) edge(r *kg.Relation) {
 	if r.Indirect() {
 		g.data("indirect", "true")
 	}
+	if r.Type.IsSymmetric() {
+		g.data("mutual", "true")
+	}
+	g.data("opened", string(r.OpenedBy))
+	g.data("ended", string(r.EndedBy))
+	g.data("note", r.Note)
 	claims, sources, _ := cited(r.Citations)
 	g.data("claims", strings.Join(claims, "; "))
 	g.data("sources", strings.Join(sources, "; "))

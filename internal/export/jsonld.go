@@ -14,7 +14,7 @@ import (
 // line. It says which claims a fact rests on and which sources those are from; it
 // has no graph for each source, as N-Quads do.
 func writeJSONLD(ctx context.Context, snap kg.Snapshot, to io.Writer) ([]string, error) {
-	var losses losses
+	losses := losses{always: []string{"which source or claim says which name or identifier: nquads tells the source", lostClaims, lostPast}}
 	out := &jsonld{Writer: bufio.NewWriter(to)}
 	out.text("{\n\"@context\": {")
 	for i, p := range rdfPrefixes {

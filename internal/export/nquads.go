@@ -14,7 +14,7 @@ import (
 // source says stands in the graph that is called by the source, once for each of
 // them; descriptions of sources, claims and conflicts stand in the default graph.
 func writeNQuads(ctx context.Context, snap kg.Snapshot, to io.Writer) ([]string, error) {
-	var losses losses
+	losses := losses{always: []string{"which claim says which name or identifier", lostClaims, lostPast}}
 	out := bufio.NewWriter(to)
 	err := eachNode(ctx, snap, &losses, func(n *rdfNode) error {
 		subject := "<" + n.iri + ">"

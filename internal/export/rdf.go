@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 
 	"keiretsu/internal/kg"
@@ -118,15 +119,38 @@ func ownTerm(word string) string {
 }
 
 // eachNode calls do with everything that the snapshot holds: sources, metrics,
-// entities, relations, observations, conflicts; a fact before its claims.
+// entities, relations, observations, conflicts; a fact before its claims. The source
+// of judgements comes last, and only where a fact cites it: whoever judges and takes
+// it back leaves no trace.
 func eachNode(ctx context.Context, snap kg.Snapshot, losses *losses, do func(*rdfNode) error) error {
-	err := each(ctx, snap, kg.RecordSource, func(s *kg.Source) error { return do(sourceNode(s)) })
+	var judgements *kg.Source
+	judged := false
+	vouched := func(n *rdfNode, do func(*rdfNode) error, lists ...[]kg.Citation) error {
+		for _, list := range lists {
+			judged = judged || slices.ContainsFunc(list, func(c kg.Citation) bool { return c.Source == kg.JudgementSource })
+		}
+		return vouched(n, do, lists...)
+	}
+	err := each(ctx, snap, kg.RecordSource, func(s *kg.Source) error {
+		if s.ID == kg.JudgementSource {
+			judgements = s
+			return nil
+		}
+		return do(sourceNode(s))
+	})
 	if err == nil {
 		err = each(ctx, snap, kg.RecordMetric, func(m *kg.Metric) error { return do(metricNode(m)) })
 	}
 	if err == nil {
 		err = each(ctx, snap, kg.RecordEntity, func(e *kg.Entity) error {
 			losses.add("known unknowns", len(e.Absences))
+			if !isBody(e.Kind) {
+				for _, n := range e.Names {
+					if n.Kind == kg.NameLegal {
+						losses.add("that a name of neither a company nor an organization is the legal one", 1)
+					}
+				}
+			}
 			lists := [][]kg.Citation{e.Citations}
 			for _, n := range e.Names {
 				lists = append(lists, n.Citations)
@@ -158,6 +182,14 @@ func eachNode(ctx context.Context, snap kg.Snapshot, losses *losses, do func(*rd
 	})
 	if err == nil {
 		err = each(ctx, snap, kg.RecordConflict, func(c *kg.Conflict) error {
+			for _, p := range c.Claims {
+				for _, cite := range p.Citations {
+					judged = judged || cite.Source == kg.JudgementSource
+					if cite.Claim == "" && (cite.Locator != "" || cite.AttributedTo != "") {
+						losses.add("places in sources, and whom they quote, of conflicts that people noted", 1)
+					}
+				}
+			}
 			for _, n := range conflictNodes(c) {
 				if err := do(n); err != nil {
 					return err
@@ -165,6 +197,9 @@ func eachNode(ctx context.Context, snap kg.Snapshot, losses *losses, do func(*rd
 			}
 			return nil
 		})
+	}
+	if err == nil && judged && judgements != nil {
+		err = do(sourceNode(judgements))
 	}
 	return err
 }
@@ -256,7 +291,7 @@ func entityNode(e *kg.Entity) *rdfNode {
 	with := func(term string, value rdfValue, citations []kg.Citation) {
 		n.properties = append(n.properties, rdfProperty{term, value, sourcesOf(citations)})
 	}
-	body := e.Kind == kg.KindCompany || e.Kind == kg.KindOrganization
+	body := isBody(e.Kind)
 	for _, name := range e.Names {
 		term := "schema:alternateName"
 		switch {
@@ -278,6 +313,9 @@ func entityNode(e *kg.Entity) *rdfNode {
 		default:
 			with("schema:identifier", rdfValue{text: i.Scheme + ":" + i.Value}, i.Citations)
 		}
+	}
+	for _, id := range e.Merged {
+		n.add("schema:sameAs", rdfValue{iri: resource(id)})
 	}
 	n.add("keiretsu:fiscalYearEnd", dateValue(e.FiscalYearEnd.String()))
 	return n

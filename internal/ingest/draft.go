@@ -37,8 +37,8 @@ type Text struct {
 }
 
 // Draft is one thing that a reader found, not yet understood: *Source, *Metric,
-// *Entity, *Relation, *Figure, *Absence, *Claims, *Conflict, *Noted, *Retraction, *Moment
-// or *Record.
+// *Entity, *Relation, *Figure, *Absence, *Claims, *Conflict, *Noted, *Retraction, *Moment,
+// *Record or *Settled.
 // What a reader leaves empty because it was missing, the reader itself reports.
 type Draft interface {
 	// mentions lists the records whose state in the graph matters to it.
@@ -235,3 +235,8 @@ type Moment struct {
 	// Time is when; to the millisecond, in UTC.
 	Time time.Time
 }
+
+// Settled says that its file tells itself, by claims, who of those that it describes
+// is the same as whom: the import joins no two of them by an identifier. It comes
+// first in the file.
+type Settled struct{ At Position }

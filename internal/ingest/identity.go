@@ -3,6 +3,7 @@ package ingest
 import (
 	"context"
 	"fmt"
+	"hash/maphash"
 	"maps"
 	"slices"
 	"strings"
@@ -25,7 +26,7 @@ func (l *loading) join(ctx context.Context, b *batch) error {
 	if err != nil || len(stated) == 0 {
 		return err
 	}
-	pairs := l.pairs(stated, bearers)
+	pairs := slices.DeleteFunc(l.pairs(stated, bearers), l.settled.holds)
 	if len(pairs) == 0 {
 		return nil
 	}
@@ -37,7 +38,7 @@ func (l *loading) join(ctx context.Context, b *batch) error {
 	if err != nil {
 		return err
 	}
-	apart, err := l.apart(ctx, slices.Sorted(maps.Keys(ids)))
+	apart, err := l.apart(ctx, slices.Sorted(maps.Keys(ids)), b)
 	if err != nil {
 		return err
 	}
@@ -152,10 +153,15 @@ func (t *things) of(id kg.ID) thing {
 func (l *loading) things(ctx context.Context, ids []kg.ID, b *batch) (*things, error) {
 	t := &things{make(map[kg.ID]thing), make(map[kg.ID]thing), make(map[kg.ID]bool)}
 	for _, c := range b.out.Claims {
-		if s, ok := c.Statement.(*kg.EntityStatement); ok {
+		switch s := c.Statement.(type) {
+		case *kg.EntityStatement:
 			t.by[s.Entity] = thing{s.Entity, s.Kind}
+		case *kg.SameStatement:
+			ids = append(ids, s.Entity, s.As)
 		}
 	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
 	ask, names := ids, ids
 	for len(ask) > 0 {
 		records, err := l.Graph.Records(ctx, ask)
@@ -174,20 +180,30 @@ func (l *loading) things(ctx context.Context, ids []kg.ID, b *batch) (*things, e
 		}
 		ask, names = next, called
 	}
+	for _, c := range b.out.Claims {
+		s, ok := c.Statement.(*kg.SameStatement)
+		if !ok || t.joined[s.Entity] {
+			continue
+		}
+		if one, other := t.of(s.Entity), t.of(s.As); one.id != other.id {
+			t.joined[s.Entity] = true
+			t.to[one.id] = other
+		}
+	}
 	return t, nil
 }
 
 // apart lists the pairs, both ways round, of which somebody has said that they are
-// not the same, or has taken back that they are. A data set that says so no longer
-// tells nobody apart.
-func (l *loading) apart(ctx context.Context, ids []kg.ID) (map[[2]kg.ID]bool, error) {
+// not the same, in the write or before, or has taken back that they are. A data set
+// that says so no longer tells nobody apart.
+func (l *loading) apart(ctx context.Context, ids []kg.ID, b *batch) (map[[2]kg.ID]bool, error) {
 	judgements, err := l.Graph.Judgements(ctx, ids)
 	if err != nil {
 		return nil, fmt.Errorf("ingest: look up who is who: %w", err)
 	}
 	apart := make(map[[2]kg.ID]bool)
 	note := func(a, b kg.ID) { apart[[2]kg.ID{a, b}], apart[[2]kg.ID{b, a}] = true, true }
-	for _, c := range judgements {
+	for _, c := range append(judgements, b.out.Claims...) {
 		switch s := c.Statement.(type) {
 		case *kg.SameStatement:
 			if !c.Live() && c.Retracted.Reason != Outdated {
@@ -200,4 +216,54 @@ func (l *loading) apart(ctx context.Context, ids []kg.ID) (map[[2]kg.ID]bool, er
 		}
 	}
 	return apart, nil
+}
+
+// settled is what files tell themselves of who is who (Settled). Entities are known
+// by hashes of their ids, since there may be millions.
+type settled struct {
+	seed maphash.Seed
+	// file is the last that said so.
+	file string
+	// bearing are those it describes that bear a strong identifier, leading those
+	// of which it says that they are the same as others.
+	bearing, leading map[uint64]struct{}
+}
+
+// learn is shown every draft before any is written.
+func (s *settled) learn(d Draft) {
+	switch d := d.(type) {
+	case *Settled:
+		s.file = d.At.File
+		if s.bearing == nil {
+			s.seed, s.bearing, s.leading = maphash.MakeSeed(), make(map[uint64]struct{}), make(map[uint64]struct{})
+		}
+	case *Claims:
+		if s.bearing == nil || d.At.File != s.file {
+			return
+		}
+		for _, c := range d.Claims {
+			switch x := c.Statement.(type) {
+			case *kg.IdentifierStatement:
+				if isStrong(x.Scheme) {
+					s.bearing[s.hash(x.Entity)] = struct{}{}
+				}
+			case *kg.SameStatement:
+				s.leading[s.hash(x.Entity)] = struct{}{}
+			}
+		}
+	}
+}
+
+func (s *settled) hash(id kg.ID) uint64 { return maphash.String(s.seed, string(id)) }
+
+// holds reports that the pair is none to join: its file would have said so, or says
+// whom the first is the same as.
+func (s *settled) holds(p pair) bool {
+	if s.bearing == nil {
+		return false
+	}
+	_, leads := s.leading[s.hash(p.entity)]
+	_, one := s.bearing[s.hash(p.entity)]
+	_, other := s.bearing[s.hash(p.as)]
+	return leads || one && other
 }

@@ -196,6 +196,8 @@ type loading struct {
 	first, moment time.Time
 	// bytes counts what was read of the files in this phase.
 	bytes atomic.Int64
+	// settled says who is not to be joined.
+	settled settled
 }
 
 func (l *loading) run(ctx context.Context) error {
@@ -324,6 +326,7 @@ func (l *loading) verify(ctx context.Context) error {
 		if m, ok := it.draft.(*Moment); ok && (l.first.IsZero() || m.Time.Before(l.first)) {
 			l.first = m.Time
 		}
+		l.settled.learn(it.draft)
 		l.total = it.ordinal + 1
 		if l.DryRun {
 			if err := trial.add(ctx, it.draft); err != nil {

@@ -144,6 +144,7 @@ func (d *Noted) mentions() []kg.ID {
 
 func (d *Retraction) mentions() []kg.ID { return d.Draft.mentions() }
 func (d *Moment) mentions() []kg.ID     { return nil }
+func (d *Settled) mentions() []kg.ID    { return nil }
 
 func (d *Source) declare(x *index) { x.sources[id(d.ID)] = true }
 
@@ -185,11 +186,13 @@ func (d *Conflict) declare(*index)   {}
 func (d *Noted) declare(*index)      {}
 func (d *Retraction) declare(*index) {}
 func (d *Moment) declare(*index)     {}
+func (d *Settled) declare(*index)    {}
 
-func (d *Source) needs() []need { return nil }
-func (d *Metric) needs() []need { return nil }
-func (d *Entity) needs() []need { return nil }
-func (d *Moment) needs() []need { return nil }
+func (d *Source) needs() []need  { return nil }
+func (d *Metric) needs() []need  { return nil }
+func (d *Entity) needs() []need  { return nil }
+func (d *Moment) needs() []need  { return nil }
+func (d *Settled) needs() []need { return nil }
 
 func (d *Relation) needs() []need {
 	return []need{{id(d.From), d.FromHint}, {id(d.To), d.ToHint}, {id(d.AttributedTo), nil}}

@@ -16,19 +16,20 @@ import (
 //
 // Two entities of one kind are candidates when they share a name (folded, or
 // without legal form) or an identifier, or when the text index says that a name of
-// one sounds like a name of the other (by transliteration, by pinyin). Whoever asks
-// about one entity is told as well of those that the text index finds by its names:
-// spelled nearly like them, or begun like them. Whoever goes through all entities is
-// told instead of those that are spelled nearly alike among neighbours in the order
-// of names (the sorted neighbourhood method of M. Hernández and S. Stolfo, SIGMOD
-// 1995): a search for each would take too long. The score is the sum of what speaks
-// for and against it, at least 0 and at most 1:
+// one is nearly a name of the other: sounds like it (by transliteration, by pinyin),
+// has its words in another order, or is spelled a little otherwise. Whoever asks
+// about one entity is told as well of those that the text index finds by its names.
+// Whoever goes through all entities is told instead of those that are spelled nearly
+// alike among neighbours in the order of names (the sorted neighbourhood method of
+// M. Hernández and S. Stolfo, SIGMOD 1995): a search for each would take too long.
+// The score is the sum of what speaks for and against it, at least 0 and at most 1:
 //
 //	name         0.6   they share a name
 //	             0.5   they share a name without legal form
 //	             0.45  times how alike their nearest names are, from 0.75 on: 1 less
-//	                   the letters to change, add or drop by the letters of the longer
-//	             0.45  the text index says that two of their names sound alike
+//	                   the letters to change, add or drop by the letters of the longer;
+//	                   as they stand or, by the text index, as they sound and in
+//	                   whatever order of words. Names with other numbers are not
 //	             0.35  the text index finds one by a name of the other
 //	identifier   0.4   a register knows both by one value
 //	            -0.4   a register that gives each thing one value knows them by two
@@ -105,7 +106,7 @@ func (m *Member) Candidates(ctx context.Context, first int) ([]*LookAlike, error
 		return nil, err
 	}
 	for _, id := range searched {
-		leads[0] = append(leads[0], lead{id, weightFound})
+		leads[0] = append(leads[0], lead{CandidateReason{Weight: weightFound}, id})
 	}
 	found, err := v.lookAlikes(ctx, []*Entity{m.Entity}, leads)
 	if err != nil {
@@ -184,7 +185,7 @@ func (v *View) candidatePairs(ctx context.Context, minScore float64, limit int, 
 	}
 	for i, e := range entities {
 		for _, neighbour := range inOrder[i+1 : min(i+1+candidateNeighbours, len(inOrder))] {
-			if neighbour.Kind == e.Kind && compareNames(e, neighbour, 0).Weight > 0 {
+			if neighbour.Kind == e.Kind && compareNames(e, neighbour, CandidateReason{}).Weight > 0 {
 				leads[i] = append(leads[i], lead{id: neighbour.ID})
 			}
 		}
@@ -264,30 +265,30 @@ func readPairCursor(argument, cursor string) (*pairPlace, error) {
 }
 
 // lead is an entity that may be a candidate, and what its name weighs at least for
-// the way in which it was found.
+// the way in which it was found, with the names, where they are known.
 type lead struct {
-	id     ID
-	weight float64
+	CandidateReason
+	id ID
 }
 
-// What the text index's word weighs: that two names sound alike, and that it finds
-// one by the other.
+// What the text index's word weighs: that two names are nearly one, times how alike
+// they are, and that it finds one by the other.
 const (
-	weightSounds = 0.45
-	weightFound  = 0.35
+	weightNear  = 0.45
+	weightFound = 0.35
 )
 
 // leads returns for each entity those that share a name or an identifier with it, or
-// have a name that sounds like one of its own.
+// have a name that is nearly one of its own.
 func (v *View) leads(ctx context.Context, of []*Entity) ([][]lead, error) {
 	leads := make([][]lead, len(of))
 	sharing, err := v.sharing(ctx, of)
 	if err != nil {
 		return nil, err
 	}
-	var sounding [][]ID
+	resembling := make([][]Resemblance, len(of))
 	if v.text != nil {
-		if sounding, err = v.text.Sounding(ctx, of, candidateHits); err != nil {
+		if resembling, err = v.text.Resembling(ctx, of, candidateHits); err != nil {
 			return nil, err
 		}
 	}
@@ -295,10 +296,12 @@ func (v *View) leads(ctx context.Context, of []*Entity) ([][]lead, error) {
 		for _, id := range sharing[i] {
 			leads[i] = append(leads[i], lead{id: id})
 		}
-		if sounding != nil {
-			for _, id := range sounding[i] {
-				leads[i] = append(leads[i], lead{id, weightSounds})
+		for _, r := range resembling[i] {
+			near := CandidateReason{Weight: weightNear * r.Likeness}
+			if r.Name != "" {
+				near.Value = r.Name + " / " + r.Other
 			}
+			leads[i] = append(leads[i], lead{near, r.ID})
 		}
 	}
 	return leads, nil
@@ -332,7 +335,7 @@ func (v *View) lookAlikes(ctx context.Context, of []*Entity, leads [][]lead) ([]
 	}
 	candidates := make([][]*LookAlike, len(of))
 	for i, e := range of {
-		weights := make(map[ID]float64)
+		best := make(map[ID]CandidateReason)
 		var members []*Member
 		for _, l := range leads[i] {
 			m, err := c.member(ctx, l.id)
@@ -342,14 +345,17 @@ func (v *View) lookAlikes(ctx context.Context, of []*Entity, leads [][]lead) ([]
 			if m == nil || m.Kind != e.Kind || m.ID == e.ID || apart[i][m.ID] {
 				continue
 			}
-			weight, seen := weights[m.ID]
-			if weights[m.ID] = max(weight, l.weight); !seen {
+			known, seen := best[m.ID]
+			if !seen {
 				members = append(members, m)
+			}
+			if !seen || l.Weight > known.Weight {
+				best[m.ID] = l.CandidateReason
 			}
 		}
 		for _, m := range members {
 			candidate := &LookAlike{Member: m}
-			candidate.note(compareNames(e, m.Entity, weights[m.ID]))
+			candidate.note(compareNames(e, m.Entity, best[m.ID]))
 			candidate.note(compareIdentifiers(e, m.Entity))
 			candidate.note(compareFounded(founded[e.ID], founded[m.ID]))
 			candidate.note(compareCountries(seats[e.ID], seats[m.ID]))
@@ -474,10 +480,11 @@ const (
 	comparedLetters = 100
 )
 
-// compareNames compares names, which weigh least at least.
-func compareNames(a, b *Entity, least float64) CandidateReason {
-	r := CandidateReason{Feature: "name", Weight: least}
-	if least > 0 {
+// compareNames compares names, which weigh least at least: as much as the one that
+// led to the other.
+func compareNames(a, b *Entity, least CandidateReason) CandidateReason {
+	r := CandidateReason{Feature: "name", Value: least.Value, Weight: least.Weight}
+	if r.Weight > 0 && r.Value == "" {
 		r.Value = a.Name("") + " / " + b.Name("")
 	}
 	take := func(weight float64, x, y string) {
@@ -498,8 +505,8 @@ func compareNames(a, b *Entity, least float64) CandidateReason {
 			case core != "" && core == other:
 				take(0.5, x.Text, y.Text)
 			default:
-				if near := likeness(core, other); near >= nearlySpelled {
-					take(0.45*near, x.Text, y.Text)
+				if near := likeness(core, other); near >= nearlySpelled && SameNumbers(CoreWords(x.Text), CoreWords(y.Text)) {
+					take(weightNear*near, x.Text, y.Text)
 				}
 			}
 		}

@@ -142,7 +142,10 @@ func TestCandidatesAreComparedByCountry(t *testing.T) {
 		"two entries of one country": {[]*kg.Claim{joins(kg.RelatedTo, "a", "country:FR", kg.SeatedIn)}, []*kg.Claim{joins(kg.RelatedTo, "b", "wd:Q142", kg.InCountry)}, "country FR +0.10"},
 		"a country without a code":   {[]*kg.Claim{joins(kg.RelatedTo, "a", "country:FR", kg.SeatedIn)}, []*kg.Claim{joins(kg.RelatedTo, "b", "utopia", kg.InCountry)}, ""},
 		"the same without a code":    {[]*kg.Claim{joins(kg.RelatedTo, "a", "utopia", kg.SeatedIn)}, []*kg.Claim{joins(kg.RelatedTo, "b", "utopia", kg.InCountry)}, "country utopia +0.10"},
-		"other words":                {[]*kg.Claim{joins(kg.RelatedTo, "a", "country:FR", "is linked to")}, []*kg.Claim{joins(kg.RelatedTo, "b", "country:DE", "is linked to")}, ""},
+		"other words":                {[]*kg.Claim{joins(kg.RelatedTo, "a", "country:FR", "likes")}, []*kg.Claim{joins(kg.RelatedTo, "b", "country:FR", "likes")}, ""},
+		"linked to two":              {[]*kg.Claim{joins(kg.RelatedTo, "a", "country:FR", kg.LinkedTo)}, []*kg.Claim{joins(kg.RelatedTo, "b", "country:DE", kg.LinkedTo)}, ""},
+		"linked to one":              {[]*kg.Claim{joins(kg.RelatedTo, "a", "country:FR", kg.LinkedTo)}, []*kg.Claim{joins(kg.RelatedTo, "b", "wd:Q142", kg.InCountry)}, "country FR +0.10"},
+		"linked to another":          {[]*kg.Claim{joins(kg.RelatedTo, "a", "country:DE", kg.LinkedTo)}, []*kg.Claim{joins(kg.RelatedTo, "b", "country:FR", kg.RegisteredIn)}, ""},
 		"headquarters in one country": {
 			[]*kg.Claim{joins(kg.HeadquarteredIn, "a", "country:FR", "")}, []*kg.Claim{joins(kg.HeadquarteredIn, "b", "country:FR", "")}, "country FR +0.10",
 		},

@@ -10,9 +10,11 @@ import (
 //
 // A country is a place with an identifier of the scheme iso3166, or one in which an
 // entity is said to be registered or seated (RELATED_TO with RegisteredIn, SeatedIn
-// or InCountry). Headquarters in a city lie in the country of which the city is
-// PART_OF, over up to seatLevels places. A part of a country that has a code of its
-// own, such as US-DE, counts as the country. What dates the relations have does not
+// or InCountry). Of one to which it is LinkedTo it is not known whether it is there:
+// that two have one in common speaks for them, and that they have not against
+// nothing. Headquarters in a city lie in the country of which the city is PART_OF,
+// over up to seatLevels places. A part of a country that has a code of its own, such
+// as US-DE, counts as the country. What dates the relations have does not
 // matter: a company that has moved away was there all the same.
 
 // Bounds of what is read of one entity and above one place.
@@ -30,6 +32,9 @@ type seat struct {
 	// code.
 	codes     []string
 	countries []ID
+	// linked are the countries to which it is linked, and linkedCodes their codes.
+	linked      []ID
+	linkedCodes []string
 	// headquarters are those that are no countries; around them lie the places of
 	// which they are part.
 	headquarters, around []ID
@@ -47,7 +52,7 @@ func (v *View) seats(ctx context.Context, of []ID) (map[ID]*seat, error) {
 			return nil, err
 		}
 		isCountry := slices.Contains([]string{RegisteredIn, SeatedIn, InCountry}, e.Relation.Text)
-		if e.Relation.Type == RelatedTo && !isCountry {
+		if e.Relation.Type == RelatedTo && !isCountry && e.Relation.Text != LinkedTo {
 			continue
 		}
 		s, to := seats[of[e.At]], e.Relation.To
@@ -56,10 +61,13 @@ func (v *View) seats(ctx context.Context, of []ID) (map[ID]*seat, error) {
 			seats[of[e.At]] = s
 		}
 		places = append(places, to)
-		if e.Relation.Type == RelatedTo {
+		switch {
+		case isCountry && e.Relation.Type == RelatedTo:
 			named[to] = true
 			s.countries = append(s.countries, to)
-		} else {
+		case e.Relation.Type == RelatedTo:
+			s.linked = append(s.linked, to)
+		default:
 			s.headquarters = append(s.headquarters, to)
 		}
 	}
@@ -123,11 +131,16 @@ func (s *seat) settle(above map[ID][]ID, codes map[ID]string, named map[ID]bool)
 		}
 	}
 	s.headquarters, s.countries = distinct(cities), distinct(s.countries)
-	for _, id := range s.countries {
-		if code := codes[id]; code != "" && !slices.Contains(s.codes, code) {
-			s.codes = append(s.codes, code)
+	of := func(countries []ID) []string {
+		var found []string
+		for _, id := range countries {
+			if code := codes[id]; code != "" && !slices.Contains(found, code) {
+				found = append(found, code)
+			}
 		}
+		return found
 	}
+	s.codes, s.linkedCodes = of(s.countries), of(distinct(s.linked))
 }
 
 // placesAbove returns of which places each of some is part, and those above them.
@@ -190,6 +203,9 @@ func compareCountries(a, b *seat) CandidateReason {
 	}
 	if id, ok := shared(a.countries, b.countries); ok {
 		return CandidateReason{"country", string(id), 0.1}
+	}
+	if code, ok := shared(slices.Concat(a.codes, a.linkedCodes), slices.Concat(b.codes, b.linkedCodes)); ok {
+		return CandidateReason{"country", code, 0.1}
 	}
 	if len(a.codes) == 0 || len(b.codes) == 0 {
 		return CandidateReason{}

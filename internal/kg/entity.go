@@ -96,7 +96,8 @@ type Entity struct {
 	ID   ID
 	Kind EntityKind
 	// Names holds at least one name: preferred ones first, then by kind,
-	// language and text.
+	// language and text. Where other ids name it too, the preferred or legal name
+	// that it has under its own comes before all.
 	Names       []Name
 	Identifiers []Identifier
 	// FiscalYearEnd is the yearly date on which its business year ends, or

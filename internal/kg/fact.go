@@ -117,16 +117,35 @@ func entityFact(id ID, claims []*Claim, merged []ID) *Entity {
 	for i, key := range order {
 		seniority[key] = i
 	}
-	slices.SortFunc(order, func(a, b named) int {
-		x, y := names[a], names[b]
-		if c := cmp.Compare(x.Kind, y.Kind); c != 0 {
+	better := func(a, b named, x, y NameKind) int {
+		if c := cmp.Compare(x, y); c != 0 {
 			return c
 		}
-		if x.Kind == NamePreferred {
+		if x == NamePreferred {
 			return cmp.Compare(seniority[a], seniority[b])
 		}
-		return cmp.Or(strings.Compare(x.Lang, y.Lang), strings.Compare(x.Text, y.Text))
-	})
+		return cmp.Or(strings.Compare(a.lang, b.lang), strings.Compare(a.text, b.text))
+	}
+	slices.SortFunc(order, func(a, b named) int { return better(a, b, names[a].Kind, names[b].Kind) })
+	if len(merged) > 0 && len(order) > 0 {
+		// What it was called before it was found to be the same as others stays its
+		// name, unless that is a mere alias, such as the number in a register.
+		own := func(key named) NameKind {
+			kind := NameFormer
+			for _, c := range nameClaims[key] {
+				if foreign(c, id) == 0 {
+					kind = min(kind, c.Statement.(*NameStatement).Kind)
+				}
+			}
+			return kind
+		}
+		name := slices.MinFunc(order, func(a, b named) int { return better(a, b, own(a), own(b)) })
+		if own(name) < NameAlias {
+			at := slices.Index(order, name)
+			copy(order[1:], order[:at])
+			order[0] = name
+		}
+	}
 	for _, key := range order {
 		names[key].Citations = citations(nameClaims[key])
 		e.Names = append(e.Names, *names[key])

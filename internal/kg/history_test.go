@@ -904,15 +904,15 @@ func (x plainIndex) Search(_ context.Context, q kg.TextQuery) (hits []kg.TextHit
 	return hits, total, nil
 }
 
-// Sounding finds others of the kind that the index holds for a name with the sound
+// Resembling finds others of the kind that the index holds for a name with the sound
 // of one of the entity's: a name in brackets, such as (dyne).
-func (x plainIndex) Sounding(_ context.Context, of []*kg.Entity, limit int) ([][]kg.ID, error) {
-	found := make([][]kg.ID, len(of))
+func (x plainIndex) Resembling(_ context.Context, of []*kg.Entity, limit int) ([][]kg.Resemblance, error) {
+	found := make([][]kg.Resemblance, len(of))
 	for i, e := range of {
 		for _, h := range x {
 			for _, n := range e.Names {
 				if h.ID != e.ID && h.Matched == "("+kg.CoreName(n.Text)+")" && len(found[i]) < limit {
-					found[i] = append(found[i], h.ID)
+					found[i] = append(found[i], kg.Resemblance{ID: h.ID, Likeness: 1})
 				}
 			}
 		}

@@ -214,6 +214,51 @@ func figureIDs(t *testing.T, g *kg.Graph, id kg.ID) (ids []kg.ID) {
 
 // The history of what is one tells of all its ids, and every claim of whom it
 // speaks, under whatever id.
+// TestTheNameStays: what an entity is called does not change when another turns out
+// to be the same, whatever that is called; unless it had nothing but an alias.
+func TestTheNameStays(t *testing.T) {
+	for name, test := range map[string]struct {
+		own, other []*kg.NameStatement
+		want       []string
+	}{
+		"both legal":     {[]*kg.NameStatement{{Text: "Zed Ltd", Kind: kg.NameLegal}}, []*kg.NameStatement{{Text: "Acme Ltd", Kind: kg.NameLegal}}, []string{"Zed Ltd", "Acme Ltd"}},
+		"both preferred": {[]*kg.NameStatement{{Text: "Zed", Kind: kg.NamePreferred}}, []*kg.NameStatement{{Text: "Acme", Kind: kg.NamePreferred}}, []string{"Zed", "Acme"}},
+		"a preferred one for a legal one": {
+			[]*kg.NameStatement{{Text: "Zed Ltd", Lang: "en", Kind: kg.NameLegal}, {Text: "Nil", Kind: kg.NameAlias}},
+			[]*kg.NameStatement{{Text: "Acme", Kind: kg.NamePreferred}, {Text: "Nil", Kind: kg.NamePreferred}},
+			[]string{"Zed Ltd", "Nil", "Acme"},
+		},
+		"several legal ones": {
+			[]*kg.NameStatement{{Text: "A Ltd", Kind: kg.NameLegal}, {Text: "B Ltd", Kind: kg.NameLegal}},
+			[]*kg.NameStatement{{Text: "B Ltd", Kind: kg.NamePreferred}},
+			[]string{"A Ltd", "B Ltd"},
+		},
+		"a name for a number": {[]*kg.NameStatement{{Text: "LEI 5493", Kind: kg.NameAlias}}, []*kg.NameStatement{{Text: "Zed Ltd", Kind: kg.NameLegal}}, []string{"Zed Ltd", "LEI 5493"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g, store := newGraph(t)
+			w := kg.Write{Sources: basics().Sources}
+			for id, names := range map[kg.ID][]*kg.NameStatement{"own": test.own, "other": test.other} {
+				w.Claims = append(w.Claims, said("1", &kg.EntityStatement{Entity: id, Kind: kg.KindCompany}))
+				for _, n := range names {
+					n.Entity = id
+					w.Claims = append(w.Claims, said("1", n))
+				}
+			}
+			apply(t, g, w)
+			apply(t, g, kg.Write{Claims: []*kg.Claim{sameAs("other", "own")}})
+			e := dump(t, store, isJudgement)["own"].(*kg.Entity)
+			var got []string
+			for _, n := range e.Names {
+				got = append(got, n.Text)
+			}
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("-want +got:\n%s", diff)
+			}
+		})
+	}
+}
+
 func TestHistoryKnowsEveryID(t *testing.T) {
 	g, _ := newGraph(t)
 	apply(t, g, twins())

@@ -61,18 +61,7 @@ func closeUp(words []string) string { return norm.NFC.String(strings.Join(words,
 // its beginning). A name that is nothing but a legal form stays whole.
 func CoreName(name string) string {
 	all := FoldWords(name)
-	words := all
-	for {
-		n := endingLegalForm(words)
-		if n == 0 {
-			break
-		}
-		words = words[:len(words)-n]
-	}
-	for len(words) > 1 && leadingLegalForms[words[0]] {
-		words = words[1:]
-	}
-	core := closeUp(words)
+	core := closeUp(withoutSpacedForms(all))
 	for {
 		if core == "" || legalForms[core] || slices.Contains(closedLegalForms, core) {
 			return closeUp(all)
@@ -83,6 +72,61 @@ func CoreName(name string) string {
 		}
 		core = rest
 	}
+}
+
+// CoreWords returns the folded words of a name without its legal form, as CoreName
+// leaves it out.
+func CoreWords(name string) []string {
+	all := FoldWords(name)
+	words := slices.Clone(withoutSpacedForms(all))
+	if len(words) == 0 {
+		return all
+	}
+	for _, at := range []int{len(words) - 1, 0} {
+		for rest := withoutClosedForm(words[at]); rest != words[at]; rest = withoutClosedForm(rest) {
+			words[at] = rest
+		}
+	}
+	words = slices.DeleteFunc(words, func(w string) bool { return w == "" })
+	if len(words) == 0 {
+		return all
+	}
+	return words
+}
+
+// romanNumbers are those that number funds, series and ships.
+var romanNumbers = set("i ii iii iv v vi vii viii ix x xi xii xiii xiv xv")
+
+// SameNumbers reports that two names, in folded words, have the same numbers and
+// single letters, in whatever order. Fund II is not Fund III misspelt, nor Plan A
+// Plan B.
+func SameNumbers(a, b []string) bool {
+	numbers := func(words []string) []string {
+		var found []string
+		for _, w := range words {
+			if len(w) == 1 || romanNumbers[w] || strings.ContainsFunc(w, unicode.IsNumber) {
+				found = append(found, w)
+			}
+		}
+		slices.Sort(found)
+		return found
+	}
+	return slices.Equal(numbers(a), numbers(b))
+}
+
+// withoutSpacedForms drops legal forms that are words.
+func withoutSpacedForms(words []string) []string {
+	for {
+		n := endingLegalForm(words)
+		if n == 0 {
+			break
+		}
+		words = words[:len(words)-n]
+	}
+	for len(words) > 1 && leadingLegalForms[words[0]] {
+		words = words[1:]
+	}
+	return words
 }
 
 // endingLegalForm returns how many words at the end are a legal form.

@@ -12,6 +12,40 @@ import (
 	"pgregory.net/rapid"
 )
 
+func TestCoreWords(t *testing.T) {
+	for name, want := range map[string]string{
+		"Müller Maschinenbau GmbH & Co. KG": "muller maschinenbau", "OOO Yandex": "yandex", "阿里巴巴（中国）有限公司": "阿里巴巴中国", "株式会社 ソニー": "ソニー",
+		"Grupo Bimbo S.A.B. de C.V.": "grupo bimbo", "Ltd": "ltd", "有限公司": "有限公司", "...": "",
+	} {
+		got := CoreWords(name)
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+		if core := CoreName(name); strings.Join(got, "") != core {
+			t.Errorf("%s: words %q, and the core name is %q", name, got, core)
+		}
+	}
+}
+
+func TestSameNumbers(t *testing.T) {
+	for _, c := range []struct {
+		a, b string
+		want bool
+	}{
+		{"Fund II", "Fund III", false},
+		{"Fund II", "II Fnd", true},
+		{"Plan A", "Plan B", false},
+		{"Class of 1998", "Class of 1998", true},
+		{"3i Group", "4i Group", false},
+		{"Fund", "Fund 1", false},
+		{"阿里", "阿里巴巴", true},
+	} {
+		if got := SameNumbers(FoldWords(c.a), FoldWords(c.b)); got != c.want {
+			t.Errorf("%s and %s: %t", c.a, c.b, got)
+		}
+	}
+}
+
 func TestNamesThatAreOne(t *testing.T) {
 	for want, names := range map[string][]string{
 		"alibabagroup":   {"Alibaba Group", "ALIBABA GROUP", "alibaba group", "Alibaba-Group", "AlibabaGroup", "Ａｌｉｂａｂａ　Ｇｒｏｕｐ", "Alibaba\u00a0Group", "Álibàbâ Gröup"},

@@ -150,6 +150,8 @@ const (
 	RegisteredIn = "is registered in"
 	SeatedIn     = "has its seat in"
 	InCountry    = "is in the country"
+	// LinkedTo says less: that the country plays a part.
+	LinkedTo = "is linked to"
 )
 
 // declared returns what the attributes declare, or "".

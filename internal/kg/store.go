@@ -604,12 +604,23 @@ type TextIndex interface {
 	// id order, together with the number of all that fit. Text that holds no
 	// letter or digit finds nothing.
 	Search(ctx context.Context, q TextQuery) (hits []TextHit, total int, err error)
-	// Sounding returns for each entity others of its kind, at most limit, of which
-	// a whole name sounds like one of its own in another script, or in the same
-	// where that is not Latin: 阿里云 and Aliyun. Who is found by one is found by the
-	// other, unless there are more than limit. The order depends on names and ids
-	// alone.
-	Sounding(ctx context.Context, of []*Entity, limit int) ([][]ID, error)
+	// Resembling returns for each entity others of its kind, at most limit, of which
+	// a whole name, but for the legal form, is nearly one of its own: sounds like it
+	// in another script (阿里云 and Aliyun), has its words in another order, or is
+	// spelled a little otherwise. Who is found by one is found by the other, unless
+	// there are more than limit. The order depends on names and ids alone.
+	Resembling(ctx context.Context, of []*Entity, limit int) ([][]Resemblance, error)
+}
+
+// Resemblance is an entity of which a name is nearly that of another.
+type Resemblance struct {
+	ID ID
+	// Name is that of the entity asked about and Other that of this one, or both
+	// are "" where it is not known which of them.
+	Name, Other string
+	// Likeness is from 0 to 1: 1 less the letters to change, add or drop to make one
+	// of the other, by the letters of the longer.
+	Likeness float64
 }
 
 // TextQuery asks for entities by words.

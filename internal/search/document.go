@@ -18,9 +18,9 @@ import (
 
 // format numbers what documents hold and how terms are made, kg's folding included.
 // Raise it with every change: an index of another format is built anew.
-const format = "2"
+const format = "3"
 
-// The fields of a document, which stands for one entity. Those down to sounding hold
+// The fields of a document, which stands for one entity. Those down to skeleton hold
 // the terms of all its names together, as names.go and reading.go make them.
 const (
 	fieldName     = "name"     // whole names
@@ -32,6 +32,7 @@ const (
 	fieldReading  = "reading"  // readings
 	fieldSound    = "sound"    // short beginnings of readings
 	fieldSounding = "sounding" // readings of whole names without legal forms
+	fieldSkeleton = "skeleton" // whole names without legal forms, vowels and the order of words
 	fieldKind     = "kind"     // the entity's kind
 	fieldOrder    = "order"    // a place among all entities, see orderKey; for sorting only
 	fieldNames    = "names"    // the names as encodeNames writes them; stored only
@@ -99,10 +100,13 @@ func newDocument(e *kg.Entity) *document.Document {
 		for _, r := range wholeReadings(f.core) {
 			sets.add(fieldSounding, r)
 		}
+		for _, key := range skeletons(n.Text) {
+			sets.add(fieldSkeleton, key)
+		}
 	}
 	d := document.NewDocument(string(e.ID))
 	var lines []byte
-	for _, field := range []string{fieldName, fieldCore, fieldStart, fieldWord, fieldBegin, fieldPiece, fieldReading, fieldSound, fieldSounding} {
+	for _, field := range []string{fieldName, fieldCore, fieldStart, fieldWord, fieldBegin, fieldPiece, fieldReading, fieldSound, fieldSounding, fieldSkeleton} {
 		if len(sets[field]) == 0 {
 			continue
 		}

@@ -50,18 +50,6 @@ func (x *Index) Search(ctx context.Context, q kg.TextQuery) ([]kg.TextHit, int, 
 	return hits, total, err
 }
 
-// Sounding returns the entities of which a name sounds like one of each; see
-// kg.TextIndex. It reads ten names of each, whole and without legal forms. Its
-// errors are those of Search.
-func (x *Index) Sounding(ctx context.Context, of []*kg.Entity, limit int) ([][]kg.ID, error) {
-	var found [][]kg.ID
-	err := x.ask(ctx, func(s *shelf) (err error) {
-		found, err = s.sounding(ctx, of, limit)
-		return err
-	})
-	return found, err
-}
-
 // ask puts questions to the shelf that serves at present.
 func (x *Index) ask(ctx context.Context, questions func(s *shelf) error) error {
 	for {
@@ -106,36 +94,6 @@ func (s *shelf) search(ctx context.Context, a *asked, q kg.TextQuery) ([]kg.Text
 	}
 	l := listing{snapshot: snapshot, ranker: newRanker(a), query: q, among: make(map[kg.ID]bool)}
 	return l.list(ctx, rungs, anything)
-}
-
-func (s *shelf) sounding(ctx context.Context, of []*kg.Entity, limit int) ([][]kg.ID, error) {
-	snapshot, err := s.snapshot()
-	if err != nil {
-		return nil, err
-	}
-	defer snapshot.Close()
-	l := listing{snapshot: snapshot}
-	found := make([][]kg.ID, len(of))
-	for i, e := range of {
-		q := soundsLike(e)
-		if q == nil {
-			continue
-		}
-		hits, err := l.ask(ctx, all(q, term(fieldKind, e.Kind.String())), "", limit+1)
-		if err != nil {
-			return nil, err
-		}
-		for _, hit := range hits {
-			_, id, err := parseOrderKey(hit.Sort[0])
-			if err != nil {
-				return nil, err
-			}
-			if id != e.ID && len(found[i]) < limit {
-				found[i] = append(found[i], id)
-			}
-		}
-	}
-	return found, nil
 }
 
 // snapshot returns the newest moment of the shelf, to be closed.

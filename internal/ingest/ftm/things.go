@@ -127,7 +127,7 @@ func (w *writer) thing(at ingest.Position, e *entity) (drafts []ingest.Draft, wr
 			}
 		}
 	}
-	for _, p := range []struct{ property, text string }{{"jurisdiction", kg.RegisteredIn}, {"mainCountry", kg.SeatedIn}, {"country", "is linked to"}} {
+	for _, p := range []struct{ property, text string }{{"jurisdiction", kg.RegisteredIn}, {"mainCountry", kg.SeatedIn}, {"country", kg.LinkedTo}} {
 		for _, code := range e.values(p.property) {
 			drafts = append(drafts, &ingest.Relation{
 				At: at, Type: at.Text("related_to"), From: d.ID, To: at.Text(ingest.NewID("country", strings.ToUpper(code))), Text: at.Text(p.text), Cites: cites,

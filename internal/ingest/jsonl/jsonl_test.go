@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -256,6 +257,97 @@ func TestMergedEntities(t *testing.T) {
 	}
 	if again, _ := export(t, store); again != apart {
 		t.Errorf("split again (-before +after):\n%s", cmp.Diff(strings.Split(apart, "\n"), strings.Split(again, "\n")))
+	}
+}
+
+// TestJudgementsLeaveNoTrace: what is judged under the graph's own source, as the
+// API does it, is written with that source, and once it is taken back neither is.
+func TestJudgementsLeaveNoTrace(t *testing.T) {
+	g, store := newGraph()
+	load(t, g, head+twins(2, 0))
+	before, _ := export(t, store)
+	same := &kg.Claim{Statement: &kg.SameStatement{Entity: "a0", As: "a1"}, Source: kg.JudgementSource, Note: "I know"}
+	if _, err := g.Apply(t.Context(), kg.Write{Sources: []*kg.Source{kg.NewJudgementSource()}, Claims: []*kg.Claim{same}}); err != nil {
+		t.Fatal(err)
+	}
+	judged, _ := export(t, store)
+	other, copied := newGraph()
+	if report := load(t, other, judged); report.Dropped.Count() != 0 {
+		t.Errorf("read: %+v", report.Dropped)
+	}
+	if again, _ := export(t, copied); again != judged || !strings.Contains(judged, `"source":{"id":"judgements"`) {
+		t.Errorf("the second export differs (-first +second):\n%s", cmp.Diff(strings.Split(judged, "\n"), strings.Split(again, "\n")))
+	}
+	if _, err := g.Apply(t.Context(), kg.Write{Retractions: []kg.Retract{{ID: same.ContentID(), Reason: "I do not"}}}); err != nil {
+		t.Fatal(err)
+	}
+	if after, _ := export(t, store); after != before {
+		t.Errorf("-before +after:\n%s", cmp.Diff(strings.Split(before, "\n"), strings.Split(after, "\n")))
+	}
+}
+
+// twins are lines about pairs of companies, a0 and b0 and so on, of which both bear
+// one LEI, and so many other names; all of the first come first.
+func twins(pairs, names int) string {
+	var b strings.Builder
+	b.WriteString(`{"source":{"id":"memo","title":"Memo"}}` + "\n")
+	for _, name := range []string{"a", "b"} {
+		for n := range pairs {
+			fmt.Fprintf(&b, `{"claim":{"entity":{"id":"%[1]s%[2]d","kind":"COMPANY"},"source":"memo"}}
+{"claim":{"name":{"of":"%[1]s%[2]d","text":"%[1]s %[2]d","kind":"PREFERRED"},"source":"memo"}}
+{"claim":{"identifier":{"of":"%[1]s%[2]d","scheme":"lei","value":"X%[2]d"},"source":"memo"}}
+`, name, n)
+			for i := range names {
+				fmt.Fprintf(&b, `{"claim":{"name":{"of":"%[1]s%[2]d","text":"%[1]s %[2]d %[3]d","kind":"ALIAS"},"source":"memo"}}`+"\n", name, n, i)
+			}
+		}
+	}
+	return b.String()
+}
+
+// TestAnExportSaysItselfWhoIsWho: entities that an import joined by an identifier,
+// and somebody split, stay split in a copy; the others are joined the same way
+// round, however far apart they stand in the file; and whoever was in the graph
+// before, under another id, is joined.
+func TestAnExportSaysItselfWhoIsWho(t *testing.T) {
+	const pairs, names = 100, 40 // more than one batch
+	g, store := newGraph()
+	if report := load(t, g, head+twins(pairs, names)); report.Merged != pairs {
+		t.Fatalf("%d merged", report.Merged)
+	}
+	joined := func(i int) *kg.Claim {
+		return &kg.Claim{Statement: &kg.SameStatement{Entity: kg.ID(fmt.Sprint("b", i)), As: kg.ID(fmt.Sprint("a", i))}, Source: "memo"}
+	}
+	var w kg.Write
+	for i := range pairs {
+		if i%3 < 2 {
+			w.Retractions = append(w.Retractions, kg.Retract{ID: joined(i).ContentID(), Reason: "two"})
+		}
+		if i%3 == 1 { // the other way round than an import would
+			s := joined(i).Statement.(*kg.SameStatement)
+			s.Entity, s.As = s.As, s.Entity
+			w.Claims = append(w.Claims, &kg.Claim{Statement: s, Source: "memo"})
+		}
+	}
+	if _, err := g.Apply(t.Context(), w); err != nil {
+		t.Fatal(err)
+	}
+	first, _ := export(t, store)
+	other, copied := newGraph()
+	report := load(t, other, first)
+	if report.Merged != 0 || report.Dropped.Count() != 0 {
+		t.Errorf("%d merged, %d dropped: %+v", report.Merged, report.Dropped.Count(), report.Dropped)
+	}
+	if second, _ := export(t, copied); first != second {
+		t.Errorf("the second export differs (-first +second):\n%s", cmp.Diff(strings.Split(first, "\n"), strings.Split(second, "\n")))
+	}
+	third, _ := newGraph()
+	load(t, third, head+`{"source":{"id":"memo","title":"Memo"}}
+{"claim":{"entity":{"id":"z","kind":"COMPANY"},"source":"memo"}}
+{"claim":{"name":{"of":"z","text":"Zed","kind":"PREFERRED"},"source":"memo"}}
+{"claim":{"identifier":{"of":"z","scheme":"LEI","value":"x2"},"source":"memo"}}`)
+	if report := load(t, third, first); report.Merged != 1 || report.Dropped.Count() != 0 {
+		t.Errorf("%d merged with who was there before under another id, dropped %+v", report.Merged, report.Dropped)
 	}
 }
 

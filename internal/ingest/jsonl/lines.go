@@ -19,9 +19,15 @@ type line struct {
 	Conflict *conflict `json:"conflict,omitempty"`
 }
 
+// identitiesStated is what the header of an export says of identities.
+const identitiesStated = "stated"
+
 type header struct {
 	Format  string `json:"format"`
 	Version int    `json:"version"`
+	// Identities is identitiesStated where the file says by its claims alone
+	// which ids name one thing, as an export does; else "".
+	Identities string `json:"identities,omitempty"`
 }
 
 type source struct {

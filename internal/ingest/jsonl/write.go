@@ -31,7 +31,8 @@ func (w Written) Losses() []string {
 // Write writes everything that the snapshot holds: sources, metrics, claims about
 // entities themselves, all other claims, and conflicts that people noted.
 //
-// The order is that of ids for all but claims; those come as the snapshot yields
+// The order is that of ids for all but the source of judgements, which stands before
+// the first that cites it, and claims; those come as the snapshot yields
 // them, family by family, within one sorted by their bytes. So the same contents
 // in the same engine give the same bytes.
 func Write(ctx context.Context, snap kg.Snapshot, to io.Writer) (Written, error) {
@@ -48,6 +49,10 @@ type writer struct {
 	to   *bufio.Writer
 	json *json.Encoder
 	text bytes.Buffer
+	// judgements is the graph's own source of judgements, as long as it is not
+	// written: it stands before the first that cites it. Where nothing does, it
+	// is left out, so that what is judged and taken back leaves no trace.
+	judgements *kg.Source
 	// family is the one of which lines are gathered.
 	family string
 	lines  [][]byte
@@ -61,13 +66,17 @@ func newWriter(to io.Writer) *writer {
 }
 
 func (w *writer) write(ctx context.Context, snap kg.Snapshot) error {
-	if err := w.put(&line{Header: &header{formatName, Version}}); err != nil {
+	if err := w.put(&line{Header: &header{formatName, Version, identitiesStated}}); err != nil {
 		return err
 	}
 	for _, kind := range []kg.RecordKind{kg.RecordSource, kg.RecordMetric} {
 		for r, err := range snap.Scan(ctx, kg.ScanQuery{Kind: kind}) {
 			if err != nil {
 				return err
+			}
+			if s, ok := r.(*kg.Source); ok && s.ID == kg.JudgementSource {
+				w.judgements = s
+				continue
 			}
 			if err := w.describe(r); err != nil {
 				return err
@@ -96,6 +105,13 @@ func (w *writer) write(ctx context.Context, snap kg.Snapshot) error {
 		if e, ok := records[0].(*kg.Entity); ok {
 			ids = e.Merged
 		}
+		for _, p := range c.Claims {
+			for _, cite := range p.Citations {
+				if err := w.cite(cite.Source); err != nil {
+					return err
+				}
+			}
+		}
 		if err := w.put(&line{Conflict: conflictLine(c, c.NotedAbout(ids))}); err != nil {
 			return err
 		}
@@ -116,6 +132,16 @@ func (w *writer) describe(r kg.Record) error {
 		return w.put(&line{Metric: &metric{r.Name, r.Definition, r.Unit, r.AddsOverTime, r.AddsOverParts, r.SameAs}})
 	}
 	return nil
+}
+
+// cite writes the source of judgements, where it is the source and was not written.
+func (w *writer) cite(source kg.ID) error {
+	if source != kg.JudgementSource || w.judgements == nil {
+		return nil
+	}
+	err := w.describe(w.judgements)
+	w.judgements = nil
+	return err
 }
 
 // claims writes those about entities themselves, or all others.
@@ -143,6 +169,9 @@ func (w *writer) claims(ctx context.Context, snap kg.Snapshot, itself bool) erro
 			w.family = family
 		}
 		l, err := claimLine(c)
+		if err == nil {
+			err = w.cite(c.Source)
+		}
 		if err != nil {
 			return err
 		}
