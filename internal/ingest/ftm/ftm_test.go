@@ -116,6 +116,8 @@ func good(t testing.TB) []byte {
 	return text
 }
 
+func TestWorkedExample(t *testing.T) { ingesttest.WorkedExample(t, Format) }
+
 func TestBrokenFiles(t *testing.T) { ingesttest.BrokenFiles(t, Format, good(t)) }
 
 // Nothing is left on the disk, whether the file is read to its end or not.

@@ -185,6 +185,39 @@ func Want(t testing.TB, path, got string) {
 	}
 }
 
+// WorkedExample imports the file that a page of docs/formats shows as its worked
+// example, and makes sure that what the page says becomes of it does.
+func WorkedExample(t testing.TB, f ingest.Format) {
+	t.Helper()
+	page, err := os.ReadFile("../../../docs/formats/" + f.Name + ".md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(page), "## A worked example\n")
+	var blocks []string
+	inside := false
+	for line := range strings.Lines(text) {
+		code, indented := strings.CutPrefix(line, "    ")
+		if indented && !inside {
+			blocks = append(blocks, "")
+		}
+		if inside = indented; inside {
+			blocks[len(blocks)-1] += code
+		}
+	}
+	if len(blocks) < 2 {
+		t.Fatal("the page shows no file and what becomes of it")
+	}
+	g, store := NewGraph(t)
+	Import(t, g, f, File("example", []byte(blocks[0])))
+	claims := Claims(t, store)
+	for said := range strings.Lines(blocks[1]) {
+		if said = strings.TrimSuffix(said, "\n"); !strings.Contains("\n"+claims, "\n"+said+" |") {
+			t.Errorf("the page says %q, and it is not so:\n%s", said, claims)
+		}
+	}
+}
+
 // Dropped lists why things of a report were dropped, with the first places.
 func Dropped(report ingest.Report) []string {
 	lines := []string{}

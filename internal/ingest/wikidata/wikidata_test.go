@@ -185,6 +185,8 @@ func good(t testing.TB, name string) []byte {
 	return text
 }
 
+func TestWorkedExample(t *testing.T) { ingesttest.WorkedExample(t, Format) }
+
 func TestBrokenFiles(t *testing.T) {
 	for _, name := range []string{"dump.json", "answer.json"} {
 		t.Run(name, func(t *testing.T) { ingesttest.BrokenFiles(t, Format, good(t, name)) })
