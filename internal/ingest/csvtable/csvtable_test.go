@@ -136,6 +136,7 @@ func TestRows(t *testing.T) {
 		"no name":                   {"1,C,,,,,,,\n", []string{`t.csv:2: the entity "x:1" has no name`}},
 		"a number with a comma":     {"1,C,Acme,,,,,,\"1,5\"\n", []string{`t.csv:2: value: "1,5" is not a number as the mapping says they are written (table: decimal, thousands)`}},
 		"an ambiguous date":         {"1,C,Acme,,,2,0.5,03/04/2021,\n", []string{`t.csv:2: since: "03/04/2021" can be read in several ways; say in the mapping in which order day, month and year stand (table: dates)`}},
+		"a quote closed too late":   {"1,C,\"Acme,,,,,,\n2,C,Bolt\"x,,,,,,\n3,C,Cedar,,,,,,\n", []string{"t.csv:2: a quote is opened in this line and not closed by line 3", "company x:3 preferred=Cedar (line 4)"}},
 		"a quote in the middle":     {"1,C,Ac\"me,,,,,,\n2,C,Bolt,,,,,,\n", []string{"t.csv:2: quotes stand where none can: a cell with quotes is quoted as a whole, and those in it are doubled", "company x:2 preferred=Bolt (line 3)"}},
 		"cut off":                   {"1,C,Acme,,,,,,\n2,C,Bo", []string{"company x:1 preferred=Acme (line 2)", "t.csv:3: the file ends in the middle of a row: it has been cut off"}},
 		"Latin-1":                   {"1,C,M\xfcller,,,,,,\n", []string{"t.csv:2: the line is not UTF-8; convert the file, for example with iconv -f latin1 -t utf-8"}},
@@ -161,17 +162,18 @@ func TestBrokenTables(t *testing.T) {
 		mapping    *csvtable.Mapping
 		text, want string
 	}{
-		"no mapping":         {nil, header, "t.csv: a table needs a mapping file (--mapping) that says what its columns mean; --suggest drafts one"},
-		"a missing column":   {m, strings.Replace(header, "LEI", "LIE", 1), `t.csv:1: the table has no column "LEI", which the mapping names; did you mean "LIE"?`},
-		"a column twice":     {m, strings.Replace(header, "Aka", "Name", 1), `t.csv:1: two columns are called "Name"; rename one`},
-		"two separators":     {open, strings.Replace(header, "Aka", "Aka;Alias", 1), `t.csv:1: the header holds "," and ";": say in the mapping which of them separates cells (table: separator)`},
-		"empty":              {m, "", "t.csv:1: the file is empty"},
-		"an endless quote":   {m, header + "1,C,\"" + strings.Repeat(strings.Repeat("x", 1000)+"\n", ingest.MaxRecord/900), "t.csv:2: the row that begins here is longer than 64 MiB: perhaps a quote is opened in it and never closed"},
-		"an endless header":  {m, strings.Repeat("x", ingest.MaxRecord+1<<20), "t.csv:1: a record is longer than 64 MiB; none of this format is"},
-		"carriage returns":   {m, strings.ReplaceAll(header+"1,C,Acme,,,,,,\n", "\n", "\r"), `t.csv:1: the lines end in carriage returns alone; convert the file, for example with tr '\r' '\n'`},
-		"nothing but spaces": {m, " \n \n", "t.csv:3: the table has no header"},
-		"a torn header":      {m, "\"ID,Kind\n", "t.csv:1: the header cannot be read: a quote is not closed, or stands where none can"},
-		"another format":     {m, `{"id": "1"}` + "\n", "t.csv:1: the header cannot be read: a quote is not closed, or stands where none can"},
+		"no mapping":           {nil, header, "t.csv: a table needs a mapping file (--mapping) that says what its columns mean; --suggest drafts one"},
+		"a missing column":     {m, strings.Replace(header, "LEI", "LIE", 1), `t.csv:1: the table has no column "LEI", which the mapping names; did you mean "LIE"?`},
+		"a column twice":       {m, strings.Replace(header, "Aka", "Name", 1), `t.csv:1: two columns are called "Name"; rename one`},
+		"two separators":       {open, strings.Replace(header, "Aka", "Aka;Alias", 1), `t.csv:1: the header holds "," and ";": say in the mapping which of them separates cells (table: separator)`},
+		"empty":                {m, "", "t.csv:1: the file is empty"},
+		"an endless quote":     {m, header + "1,C,\"" + strings.Repeat(strings.Repeat("x", 1000)+"\n", ingest.MaxRecord/900), "t.csv:2: the row that begins here is longer than 64 MiB: perhaps a quote is opened in it and never closed"},
+		"an endless header":    {m, strings.Repeat("x", ingest.MaxRecord+1<<20), "t.csv:1: a record is longer than 64 MiB; none of this format is"},
+		"carriage returns":     {m, strings.ReplaceAll(header+"1,C,Acme,,,,,,\n", "\n", "\r"), `t.csv:1: the lines end in carriage returns alone; convert the file, for example with tr '\r' '\n'`},
+		"a quote never closed": {m, header + "1,C,\"Acme,,,,,,\n2,C,Bolt,,,,,,\n", "t.csv:2: a quote that opens in this line is never closed: all the rest of the file would be one cell"},
+		"nothing but spaces":   {m, " \n \n", "t.csv:3: the table has no header"},
+		"a torn header":        {m, "\"ID,Kind\n", "t.csv:1: the header cannot be read: a quote is not closed, or stands where none can"},
+		"another format":       {m, `{"id": "1"}` + "\n", "t.csv:1: the header cannot be read: a quote is not closed, or stands where none can"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			list := read(c.mapping, c.text)

@@ -44,8 +44,10 @@ type table struct {
 	separator rune
 	header    []string
 	columns   map[string]int
-	// begin is the first line on which the next row can begin.
+	// begin is the first line on which the next row can begin; open that the newest
+	// row ended in the midst of a cell with quotes.
 	begin int
+	open  bool
 }
 
 // open reads up to the header.
@@ -133,10 +135,13 @@ func (t *table) next() (cells []string, line int, err error) {
 	if errors.As(err, &bad) {
 		t.begin = bad.Line + 1
 	}
+	if !errors.Is(err, io.EOF) {
+		t.open = bad != nil && errors.Is(bad.Err, csv.ErrQuote) && bad.StartLine != bad.Line
+	}
 	switch {
 	case t.text.Exceeded():
 		return nil, 0, ingest.Brokenf(t.in.At(t.begin), "the row that begins here is longer than %d MiB: perhaps a quote is opened in it and never closed", ingest.MaxRecord>>20)
-	case errors.As(err, &bad) && errors.Is(bad.Err, csv.ErrQuote) && bad.StartLine != bad.Line:
+	case t.open && bad != nil:
 		return nil, 0, ingest.Problemf(t.in.At(bad.StartLine), "a quote is opened in this line and not closed by line %d", bad.Line)
 	case errors.As(err, &bad):
 		return nil, 0, ingest.Problemf(t.in.At(bad.StartLine), "quotes stand where none can: a cell with quotes is quoted as a whole, and those in it are doubled")
@@ -187,6 +192,10 @@ func read(in ingest.Input, m *Mapping, yield func(ingest.Draft, error) bool) {
 	var torn *ingest.Problem
 	for {
 		cells, line, err := t.next()
+		if torn != nil && errors.Is(err, io.EOF) && t.open {
+			yield(nil, ingest.Brokenf(torn.At, "a quote that opens in this line is never closed: all the rest of the file would be one cell"))
+			return
+		}
 		if torn != nil && errors.Is(err, io.EOF) && t.text.Unended() {
 			yield(nil, ingest.Brokenf(torn.At, "the file ends in the middle of a row: it has been cut off"))
 			return
