@@ -272,23 +272,34 @@ func (c *importing) suggest(ctx context.Context, m *Main) error {
 	if c.Format != csvtable.Format(nil).Name {
 		return errors.New("--suggest drafts the mapping of a table; its format is csv")
 	}
-	if err := isFile(c.Files[0]); err != nil {
-		return err
-	}
-	files, err := unpack.Files(c.Files[0], c.Files[0])
+	in, stop, err := c.sample(ctx, m.Stdin)
 	if err != nil {
 		return err
 	}
-	r, err := files[0].Open(ctx)
-	if err != nil {
-		return err
-	}
-	drafted, err := csvtable.Suggest(ingest.Input{Name: files[0].Name, Reader: r})
-	if err := errors.Join(err, r.Close()); err != nil {
+	drafted, err := csvtable.Suggest(in)
+	if err := errors.Join(err, stop()); err != nil {
 		return err
 	}
 	_, err = io.WriteString(m.Stdout, drafted)
 	return err
+}
+
+// sample opens the first of the files, of which no more than a beginning is read.
+// Standard input is taken as it is: no more of it is awaited than is looked at.
+func (c *importing) sample(ctx context.Context, stdin io.Reader) (in ingest.Input, stop func() error, err error) {
+	name := c.Files[0]
+	if name == "-" {
+		return ingest.Input{Name: name, Reader: stdin}, func() error { return nil }, nil
+	}
+	if err := isFile(name); err != nil {
+		return ingest.Input{}, nil, err
+	}
+	files, err := unpack.Files(name, name)
+	if err != nil {
+		return ingest.Input{}, nil, err
+	}
+	r, err := files[0].Open(ctx)
+	return ingest.Input{Name: files[0].Name, Reader: r}, func() error { return r.Close() }, err
 }
 
 // requested returns the format that a request names, with its mapping.

@@ -162,6 +162,7 @@ func TestImportOverHTTP(t *testing.T) {
 	write(t, broken, head+`{"source`)
 	refuses(t, []string{"import", "jsonl", broken, "--server", p.url, "--token", writer}, "broken:3: ", "cut off")
 	refuses(t, []string{"import", "jsonl", dir, "--server", p.url, "--token", writer}, "is a folder")
+	refuses(t, []string{"import", "jsonl", one, "--server", "http://127.0.0.1:1", "--token", writer}, "nothing answers at http://127.0.0.1:1", "whether the server runs")
 	if said := command(t, append(args, "--token", writer, "--dry-run")...); !strings.Contains(said, "5 claims would be new") {
 		t.Errorf("dry run:\n%s", said)
 	}
@@ -497,6 +498,10 @@ func TestTablesNeedAMapping(t *testing.T) {
 	args := []string{"--data", data, "import", "csv", table}
 	refuses(t, args, "--mapping", "--suggest")
 	write(t, mapping, command(t, "import", "csv", table, "--suggest"))
+	piped := run(t, map[string]string{standardInput: "Acquirer,Target,Date\nAcme,Bolt,2014\n"}, "import", "csv", "-", "--suggest")
+	if code := piped.ended(t); code != 0 || !strings.Contains(piped.stdout.String(), "type: acquired") {
+		t.Errorf("standard input: exit code %d\n%s%s", code, &piped.stdout, &piped.stderr)
+	}
 	if said := command(t, append(args, "--mapping", mapping)...); !strings.Contains(said, "2 entities, 1 relation") || !strings.Contains(said, "5 claims new") {
 		t.Errorf("imported:\n%s", said)
 	}

@@ -3,8 +3,11 @@ package control
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -137,6 +140,9 @@ func Upload(ctx context.Context, client *http.Client, server *url.URL, token str
 	request.Header.Set("Content-Type", "application/octet-stream")
 	request.Header.Set("Authorization", "Bearer "+token)
 	answer, err := send(client, request)
+	if dial, ok := errors.AsType[*net.OpError](err); ok && dial.Op == "dial" {
+		return ingest.Report{}, fmt.Errorf("nothing answers at %s (%w); look at the address, and whether the server runs", server, dial.Err)
+	}
 	if err != nil {
 		return ingest.Report{}, err
 	}
