@@ -133,7 +133,9 @@ func (s *seat) settle(above map[ID][]ID, codes map[ID]string, named map[ID]bool)
 	of := func(countries []ID) []string {
 		var found []string
 		for _, id := range countries {
-			if code := codes[id]; code != "" && !slices.Contains(found, code) {
+			// What lies in a part of a country lies in it.
+			code, _, _ := strings.Cut(codes[id], "-")
+			if code != "" && !slices.Contains(found, code) {
 				found = append(found, code)
 			}
 		}

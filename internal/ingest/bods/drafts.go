@@ -2,6 +2,7 @@ package bods
 
 import (
 	"cmp"
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -180,7 +181,29 @@ func (r *reader) entity(at ingest.Position, s *statement) []ingest.Draft {
 			drafts = append(drafts, &ingest.Figure{At: at, Of: d.ID, Metric: at.Text(f.metric), Date: at.Text(date), Cites: d.Cites})
 		}
 	}
+	if code := strings.ToUpper(s.details.Jurisdiction.Code); s.kind == "entity" && jurisdictionForm.MatchString(code) {
+		place := country(at, code, d.Cites)
+		if !r.countries[code] {
+			r.countries[code] = true
+			drafts = append(drafts, place)
+		}
+		drafts = append(drafts, &ingest.Relation{
+			At: at, Type: at.Text("related_to"), From: d.ID, To: place.ID, Text: at.Text(kg.RegisteredIn), Cites: d.Cites,
+		})
+	}
 	return drafts
+}
+
+// jurisdictionForm is the form of codes of ISO 3166-1 and 3166-2.
+var jurisdictionForm = regexp.MustCompile(`^[A-Z]{2}(-[A-Z0-9]{1,3})?$`)
+
+// country makes a draft of a jurisdiction, under the id that readers of other formats
+// give it, too.
+func country(at ingest.Position, code string, cites []ingest.Citation) *ingest.Entity {
+	return &ingest.Entity{
+		At: at, ID: at.Text(ingest.NewID("country", code)), Kind: at.Text("place"), Names: []ingest.Name{{Text: at.Text(code), Kind: at.Text("alias")}},
+		Identifiers: []ingest.Identifier{{Scheme: at.Text("iso3166"), Value: at.Text(code)}}, Cites: cites,
+	}
 }
 
 func entityKind(s *statement) string {

@@ -39,7 +39,8 @@ func Read(in ingest.Input) iter.Seq2[ingest.Draft, error] {
 		r := &reader{
 			in: in, source: ingest.NewID("bods", "file:"+in.Base()), roots: s.roots,
 			kinds: make(map[string]string), nameless: make(map[string]*unspecified), names: make(map[string]map[string][]*kg.Claim),
-			chains: make(map[string]map[string]*version), figures: make(map[string]map[string][]ingest.Draft),
+			chains: make(map[string]map[string]*version), told: make(map[string]map[string][]ingest.Draft),
+			countries: make(map[string]bool),
 		}
 		for st, err := range s.statements() {
 			if err != nil {
@@ -180,9 +181,12 @@ type reader struct {
 	nameless map[string]*unspecified
 	// names are the claims by which the names of a record were told.
 	names map[string]map[string][]*kg.Claim
-	// figures are the dates that were told of a record, by metric.
-	figures map[string]map[string][]ingest.Draft
-	chains  map[string]map[string]*version
+	// told are the dates and the jurisdiction that were told of a record, by
+	// metric and type of relation.
+	told map[string]map[string][]ingest.Draft
+	// countries are those that were described.
+	countries map[string]bool
+	chains    map[string]map[string]*version
 }
 
 // root returns the record to which an id belongs: itself, or in version 0.2 the
@@ -292,26 +296,43 @@ func (r *reader) describe(at ingest.Position, s *statement) []ingest.Draft {
 	return drafts
 }
 
-// corrected takes back the dates that earlier statements of the record gave and
-// this one does not.
-func (r *reader) corrected(at ingest.Position, s *statement, figures []ingest.Draft) []ingest.Draft {
-	record := r.root(s.record)
-	before, now := r.figures[record], make(map[string][]ingest.Draft)
-	for _, d := range figures {
-		f := d.(*ingest.Figure)
-		now[f.Metric.Value] = []ingest.Draft{f}
-		if old := before[f.Metric.Value]; len(old) > 0 && old[0].(*ingest.Figure).Date.Value == f.Date.Value {
-			now[f.Metric.Value] = append(slices.Clip(old), f)
-		}
+// single returns what a draft tells of which an entity has one, and what it is; ""
+// for other drafts.
+func single(d ingest.Draft) (what, is string) {
+	switch d := d.(type) {
+	case *ingest.Figure:
+		return d.Metric.Value, d.Date.Value
+	case *ingest.Relation:
+		return d.Type.Value, d.To.Value
 	}
-	r.figures[record] = now
-	var drafts []ingest.Draft
-	for _, metric := range sortedKeys(before) {
-		if slices.ContainsFunc(now[metric], func(d ingest.Draft) bool { return d == before[metric][0] }) {
+	return "", ""
+}
+
+// corrected takes back the dates and the jurisdiction that earlier statements of the
+// record gave and this one does not.
+func (r *reader) corrected(at ingest.Position, s *statement, told []ingest.Draft) []ingest.Draft {
+	record := r.root(s.record)
+	before, now := r.told[record], make(map[string][]ingest.Draft)
+	for _, d := range told {
+		what, is := single(d)
+		if what == "" {
 			continue
 		}
-		for _, d := range before[metric] {
-			drafts = append(drafts, &ingest.Retraction{At: at, Draft: d, Reason: at.Text("The statement " + s.id + " takes its place; it gives another date, or none.")})
+		now[what] = []ingest.Draft{d}
+		if old := before[what]; len(old) > 0 {
+			if _, was := single(old[0]); was == is {
+				now[what] = append(slices.Clip(old), d)
+			}
+		}
+	}
+	r.told[record] = now
+	var drafts []ingest.Draft
+	for _, what := range sortedKeys(before) {
+		if slices.ContainsFunc(now[what], func(d ingest.Draft) bool { return d == before[what][0] }) {
+			continue
+		}
+		for _, d := range before[what] {
+			drafts = append(drafts, &ingest.Retraction{At: at, Draft: d, Reason: at.Text("The statement " + s.id + " takes its place; it gives another date or jurisdiction, or none.")})
 		}
 	}
 	return drafts
