@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/url"
 	"os"
@@ -109,7 +110,7 @@ func (c *importing) Run(ctx context.Context, m *Main, f *folder) error {
 		return c.suggest(ctx, m)
 	}
 	for _, name := range c.Files {
-		if _, err := os.Stat(name); name != "-" && err != nil {
+		if err := isFile(name); err != nil {
 			return err
 		}
 	}
@@ -167,6 +168,23 @@ func (c *importing) Run(ctx context.Context, m *Main, f *folder) error {
 	return c.tell(ctx, m, format, report, err, "run it again with --resume to go on")
 }
 
+// isFile says so where something is not there, or is a folder.
+func isFile(name string) error {
+	if name == "-" {
+		return nil
+	}
+	info, err := os.Stat(name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s: no such file; look at its name and folder", name)
+	case err != nil:
+		return err
+	case info.IsDir():
+		return fmt.Errorf("%s is a folder; name the files in it", name)
+	}
+	return nil
+}
+
 // tell says what came of an import.
 func (c *importing) tell(ctx context.Context, m *Main, format ingest.Format, report ingest.Report, err error, remedy string) error {
 	if err == nil {
@@ -200,6 +218,9 @@ func (c *importing) send(ctx context.Context, m *Main, format ingest.Format, q c
 		return err
 	}
 	defer stop()
+	if len(c.Files) == 1 { // several are an archive, which names them
+		q.Files = []control.ImportFile{{Name: filepath.Base(c.Files[0])}}
+	}
 	bar := newImportBar(m.Stderr)
 	report, err := control.Upload(ctx, http.DefaultClient, server, c.Token, q, body, bar.show)
 	bar.done()
@@ -250,6 +271,9 @@ func (c *importing) body(stdin io.Reader) (body io.Reader, stop func(), err erro
 func (c *importing) suggest(ctx context.Context, m *Main) error {
 	if c.Format != csvtable.Format(nil).Name {
 		return errors.New("--suggest drafts the mapping of a table; its format is csv")
+	}
+	if err := isFile(c.Files[0]); err != nil {
+		return err
 	}
 	files, err := unpack.Files(c.Files[0], c.Files[0])
 	if err != nil {
@@ -447,6 +471,7 @@ func importReport(format ingest.Format, r ingest.Report, dry bool) string {
 		{r.Entities, "entity", "%d entities"},
 		{r.Relations, "relation", ""},
 		{r.Figures, "figure", ""},
+		{r.Absences, "absence", ""},
 		{r.Claims, "claim", ""},
 		{r.Conflicts, "conflict", ""},
 		{r.Retractions, "correction", ""},
@@ -472,10 +497,11 @@ func importReport(format ingest.Format, r ingest.Report, dry bool) string {
 	line(r.Applied.Withheld, "%s taken back in the graph, and left so", counted(r.Applied.Withheld, "claim", ""))
 	line(r.Applied.Retracted-r.Outdated, "%s taken back by the files themselves", counted(r.Applied.Retracted-r.Outdated, "claim", ""))
 	line(r.Outdated, "%s %staken back: the data set says so no longer", counted(r.Outdated, "claim", ""), would)
-	if r.Recorded == ingest.RecordedSource {
+	changed := r.Applied.Recorded+r.Applied.Retracted > 0
+	if changed && !dry && r.Recorded == ingest.RecordedSource {
 		b.WriteString("  recorded when the source did: what was known at a moment of the past can be asked for\n")
 		line(r.Shifted, "%s recorded later than the source did, because later things were recorded already", counted(r.Shifted, "claim", ""))
-	} else if format.History && !dry {
+	} else if changed && !dry && format.History {
 		b.WriteString("  recorded as of now: what the source knew at a moment of the past cannot be asked for\n")
 	}
 	line(r.Merged, "%s merged with others by a strong identifier", counted(r.Merged, "entity", "%d entities"))

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -16,6 +17,8 @@ import (
 	"time"
 
 	"keiretsu/internal/auth"
+	"keiretsu/internal/ingest"
+	"keiretsu/internal/ingest/bods"
 )
 
 const jsonlHead = `{"keiretsu":{"format":"keiretsu-jsonl","version":1}}` + "\n"
@@ -157,7 +160,8 @@ func TestImportOverHTTP(t *testing.T) {
 	refuses(t, []string{"import", "jsonl", filepath.Join(dir, "none"), "--server", p.url, "--token", writer}, "no such file")
 	broken := filepath.Join(dir, "broken")
 	write(t, broken, head+`{"source`)
-	refuses(t, []string{"import", "jsonl", broken, "--server", p.url, "--token", writer}, "upload:3: ", "cut off")
+	refuses(t, []string{"import", "jsonl", broken, "--server", p.url, "--token", writer}, "broken:3: ", "cut off")
+	refuses(t, []string{"import", "jsonl", dir, "--server", p.url, "--token", writer}, "is a folder")
 	if said := command(t, append(args, "--token", writer, "--dry-run")...); !strings.Contains(said, "5 claims would be new") {
 		t.Errorf("dry run:\n%s", said)
 	}
@@ -187,6 +191,44 @@ func TestImportOverHTTP(t *testing.T) {
 	if left, err := filepath.Glob(filepath.Join(data, ".import-*")); err != nil || len(left) > 0 {
 		t.Errorf("%v is left, %v", left, err)
 	}
+}
+
+// TestSentFilesKeepTheirNames: a file says the same whether it is sent or imported on the
+// machine, and two that are sent are two sources.
+func TestSentFilesKeepTheirNames(t *testing.T) {
+	dir := t.TempDir()
+	data, one, two := filepath.Join(dir, "data"), filepath.Join(dir, "one.json"), filepath.Join(dir, "two.json.gz")
+	entity := func(id string) string {
+		return `{"id":"` + id + `","schema":"Company","properties":{"name":["` + id + `"]}}` + "\n"
+	}
+	write(t, one, entity("acorn"))
+	gzipFile(t, two, strings.NewReader(entity("beech")))
+	writer := strings.TrimSpace(command(t, "token", "create", "ann", "--scope", "write", "--data", data))
+	p := start(t, data)
+	for _, file := range []string{one, two} {
+		if said := command(t, "import", "ftm", file, "--server", p.url, "--token", writer); !strings.Contains(said, "2 claims new") {
+			t.Errorf("sent:\n%s", said)
+		}
+	}
+	if said := command(t, "--data", data, "import", "ftm", one, two); !strings.Contains(said, "0 claims new, 4 unchanged") {
+		t.Errorf("imported on the machine:\n%s", said)
+	}
+	for query, want := range map[string]string{"dryrun=true": `there is no parameter \"dryrun\"`, "name=a%0Ab": "control characters"} {
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.url+"/import/ftm?"+query, strings.NewReader(entity("cedar")))
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", "Bearer "+writer)
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		said, err := io.ReadAll(answer.Body)
+		if err := errors.Join(err, answer.Body.Close()); err != nil || answer.StatusCode != http.StatusBadRequest || !strings.Contains(string(said), want) {
+			t.Errorf("%s: status %d, %s, %v", query, answer.StatusCode, said, err)
+		}
+	}
+	p.stop(t)
 }
 
 // TestIssuesOfADataset imports an issue, and a second one on the machine itself and
@@ -422,6 +464,32 @@ func TestImportIsKilledAndResumed(t *testing.T) {
 }
 
 // TestTablesNeedAMapping: one is drafted from the header, and reads the table.
+// TestReportsAddUp: all that was read is told by what it is, and what changed nothing
+// was not recorded at any moment.
+func TestReportsAddUp(t *testing.T) {
+	r := ingest.Report{Sources: 1, Metrics: 2, Entities: 3, Relations: 4, Figures: 5, Absences: 6, Claims: 7, Conflicts: 8, Retractions: 9, Recorded: ingest.RecordedNow}
+	first, _, _ := strings.Cut(importReport(bods.Format, r, false), "\n")
+	total, parts, _ := strings.Cut(first, " in 0s: ")
+	sum := 0
+	for part := range strings.SplitSeq(parts, ", ") {
+		n := 0
+		if _, err := fmt.Sscan(part, &n); err != nil {
+			t.Errorf("%q: %v", part, err)
+		}
+		sum += n
+	}
+	if want := fmt.Sprintf("bods: read %d records", sum); total != want {
+		t.Errorf("%s, and the parts are %d: %s", total, sum, parts)
+	}
+	if said := importReport(bods.Format, r, false); strings.Contains(said, "recorded as of now") {
+		t.Errorf("nothing was recorded:\n%s", said)
+	}
+	r.Applied.Recorded = 1
+	if said := importReport(bods.Format, r, false); !strings.Contains(said, "recorded as of now") {
+		t.Errorf("something was:\n%s", said)
+	}
+}
+
 func TestTablesNeedAMapping(t *testing.T) {
 	dir := t.TempDir()
 	data, table, mapping := filepath.Join(dir, "data"), filepath.Join(dir, "deals.csv"), filepath.Join(dir, "deals.yaml")

@@ -38,30 +38,34 @@ func newImportBar(to io.Writer) *importBar {
 // show shows how far the import has come.
 func (b *importBar) show(p ingest.Progress) {
 	now := time.Now()
+	done, total := p.Bytes, p.OfBytes
+	counters, speed := decor.CountersKibiByte("% .1f of % .1f"), decor.AverageSpeed(decor.SizeB1024(0), ", % .1f")
+	soFar := fmt.Sprintf("%d records, %s of %s", p.Records, bytesText(done), bytesText(total))
+	if p.Phase == ingest.Sweeping {
+		done, total = p.Records, p.Of
+		counters, speed = decor.CountersNoUnit("%d of %d claims"), decor.AverageSpeed(0, ", %.0f a second")
+		soFar = fmt.Sprintf("%d of %d claims", done, total)
+	}
 	if p.Phase != b.phase {
 		b.finish()
-		b.phase, b.began, b.last, b.total = p.Phase, now, now, p.OfBytes
+		b.phase, b.began, b.last, b.total = p.Phase, now, now, total
 		if b.bars != nil {
-			b.bar = b.bars.AddBar(p.OfBytes,
+			b.bar = b.bars.AddBar(total,
 				mpb.PrependDecorators(decor.Name(fmt.Sprintf("%-10s", p.Phase)), decor.Percentage(decor.WCSyncSpace)),
-				mpb.AppendDecorators(
-					decor.CountersKibiByte("% .1f of % .1f"), decor.AverageSpeed(decor.SizeB1024(0), ", % .1f"),
-					decor.AverageETA(decor.ET_STYLE_GO, decor.WC{C: decor.DextraSpace}), decor.Name(" left"),
-				))
+				mpb.AppendDecorators(counters, speed, decor.AverageETA(decor.ET_STYLE_GO, decor.WC{C: decor.DextraSpace}), decor.Name(" left")))
 		}
 	}
 	switch {
 	case b.bar != nil:
-		b.bar.SetCurrent(min(p.Bytes, b.total))
+		b.bar.SetCurrent(min(done, b.total))
 	case b.bars == nil && now.Sub(b.last) >= importLineEvery:
 		b.last = now
 		took := now.Sub(b.began)
 		left := "unknown"
-		if p.Bytes > 0 {
-			left = time.Duration(float64(took) * float64(p.OfBytes-p.Bytes) / float64(p.Bytes)).Round(time.Second).String()
+		if done > 0 {
+			left = time.Duration(float64(took) * float64(total-done) / float64(done)).Round(time.Second).String()
 		}
-		fmt.Fprintf(b.to, "import: %s: %d records, %s of %s, %.0f records a second, %s left\n",
-			p.Phase, p.Records, bytesText(p.Bytes), bytesText(p.OfBytes), float64(p.Records)/took.Seconds(), left)
+		fmt.Fprintf(b.to, "import: %s: %s, %.0f a second, %s left\n", p.Phase, soFar, float64(p.Records)/took.Seconds(), left)
 	}
 }
 

@@ -227,7 +227,7 @@ func (m *Main) greet(ctx context.Context, g *kg.Graph, url string, took time.Dur
 		return err
 	}
 	_, err = fmt.Fprintf(m.Stdout, `
-Keiretsu is ready (%s): %d entities, %d relations and %d figures from %d sources.
+Keiretsu is ready (%s): %s, %s and %s from %s.
 
   Ask in the browser   %s/graphiql
   Ask from a program   %s/graphql
@@ -235,7 +235,8 @@ Keiretsu is ready (%s): %d entities, %d relations and %d figures from %d sources
 
 Ctrl-C stops it.
 
-`, took.Round(time.Millisecond), stats[kg.RecordEntity], stats[kg.RecordRelation], stats[kg.RecordObservation], stats[kg.RecordSource], url, url, url)
+`, took.Round(time.Millisecond), counted(stats[kg.RecordEntity], "entity", "%d entities"), counted(stats[kg.RecordRelation], "relation", ""),
+		counted(stats[kg.RecordObservation], "figure", ""), counted(stats[kg.RecordSource], "source", ""), url, url, url)
 	return err
 }
 

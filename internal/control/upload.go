@@ -1,12 +1,17 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"keiretsu/internal/ingest"
 	"keiretsu/internal/kg"
@@ -27,9 +32,10 @@ type Uploads struct {
 const maxUpload = 64 << 30
 
 // ServeHTTP answers POST /FORMAT: the body is a file, plain, gzip or zip. It is kept
-// whole before anything of it is imported. The query may say dryRun=true,
-// recorded=source or now, dataset=NAME and complete=true, and hold the mapping of a
-// table as mapping. The answer is that of POST /import.
+// whole before anything of it is imported. The query may say name=NAME (what the file
+// is called, which tells its source from others), dryRun=true, recorded=source or now,
+// dataset=NAME and complete=true, and hold the mapping of a table as mapping; what else
+// it says is refused. The answer is that of POST /import.
 func (u *Uploads) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	h := &handler{u.Admin, u.Logger}
 	if r.Method != http.MethodPost {
@@ -52,13 +58,28 @@ func (u *Uploads) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer remove()
-	q.Files = []ImportFile{{Path: path, Name: "upload"}}
+	q.Files = []ImportFile{{Path: path, Name: cmp.Or(r.URL.Query().Get("name"), "upload")}}
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	h.stream(w, r, "import", func(ctx context.Context, to io.Writer) error { return tellImport(ctx, u.Admin, q, to, w) })
 }
 
-// read takes what the query of an upload says.
+// parameters are what the query of an upload may hold.
+var parameters = []string{"complete", "dataset", "dryRun", "mapping", "name", "recorded"}
+
+// maxName bounds the name of a file that is sent, in bytes.
+const maxName = 255
+
+// read takes what the query of an upload says. A misspelt parameter is refused, since
+// the file would be imported in another way than is meant.
 func (q *ImportRequest) read(query url.Values) error {
+	for name := range query {
+		if !slices.Contains(parameters, name) {
+			return kg.Invalidf("", "there is no parameter %.40q; there are %s", name, strings.Join(parameters, ", "))
+		}
+	}
+	if name := query.Get("name"); len(name) > maxName || strings.ContainsFunc(name, unicode.IsControl) || !utf8.ValidString(name) {
+		return kg.Invalidf("name", "a name of a file has at most %d bytes and no control characters", maxName)
+	}
 	if q.Mapping = query.Get("mapping"); q.Mapping != "" {
 		q.MappingName = "mapping"
 	}
@@ -79,9 +100,13 @@ func (q *ImportRequest) read(query url.Values) error {
 	return kg.Invalidf("recorded", "%.20q is neither source nor now", string(q.Recorded))
 }
 
-// Query returns the query of an upload that asks for the same.
+// Query returns the query of an upload of the first of the files that asks for the
+// same.
 func (q *ImportRequest) Query() url.Values {
 	query := url.Values{}
+	if len(q.Files) > 0 && q.Files[0].Name != "" {
+		query.Set("name", q.Files[0].Name)
+	}
 	if q.Mapping != "" {
 		query.Set("mapping", q.Mapping)
 	}

@@ -338,9 +338,9 @@ func (w *bodsWriter) describe(ctx context.Context, all []*kg.Entity) error {
 		}
 	}
 	ids, owner := allIDs(parties)
-	when, dated := make([]learned, len(parties)), make([]bool, len(parties))
+	when, dated, located := make([]learned, len(parties)), make([]bool, len(parties)), make([]bool, len(parties))
 	types := make([]string, len(parties))
-	q := kg.ClaimQuery{Of: ids, As: []kg.Aspect{{Part: kg.PartItself}, {Part: kg.PartSubject}}}
+	q := kg.ClaimQuery{Of: ids, As: []kg.Aspect{{Part: kg.PartItself}, {Part: kg.PartSubject}, {Part: kg.PartFrom, Type: kg.RelatedTo}}}
 	for m, err := range w.snap.ClaimsAbout(ctx, q) {
 		if err != nil {
 			return err
@@ -352,6 +352,11 @@ func (w *bodsWriter) describe(ctx context.Context, all []*kg.Entity) error {
 				continue
 			}
 			dated[i] = true
+		case *kg.RelationStatement:
+			if s.Text != kg.RegisteredIn || countryCode(s.To) == "" {
+				continue // in a record of its own, or not at all
+			}
+			located[i] = true
 		case *kg.EntityStatement:
 			if kind, ok := strings.CutPrefix(m.Claim.Note, "BODS entity type: "); ok && m.Claim.Live() {
 				types[i] = kind
@@ -361,10 +366,17 @@ func (w *bodsWriter) describe(ctx context.Context, all []*kg.Entity) error {
 		}
 		when[i].add(m.Claim)
 	}
-	places, err := w.jurisdictions(ctx, parties)
+	var registered []*kg.Entity
+	for i, e := range parties {
+		if located[i] {
+			registered = append(registered, e)
+		}
+	}
+	places, told, err := jurisdictions(ctx, w.snap, registered)
 	if err != nil {
 		return err
 	}
+	w.relations += told
 	var lives []kg.ID
 	for i, e := range parties {
 		if dated[i] {
@@ -380,7 +392,10 @@ func (w *bodsWriter) describe(ctx context.Context, all []*kg.Entity) error {
 		if dated[i] {
 			dates, found = found[0], found[1:]
 		}
-		b := &bodsRecord{id: recordID(e.ID), kind: e.Kind, entityType: types[i], place: places[i], told: make(map[string]bool)}
+		b := &bodsRecord{id: recordID(e.ID), kind: e.Kind, entityType: types[i], located: located[i], told: make(map[string]bool)}
+		if located[i] {
+			b.place, places = places[0], places[1:]
+		}
 		versions, err := w.chainOf(ctx, b, e, dates, when[i].moments())
 		if err != nil {
 			return err
@@ -415,6 +430,13 @@ func (w *bodsWriter) chainOf(ctx context.Context, b *bodsRecord, e *kg.Entity, d
 				return nil, err
 			}
 			known = all[0]
+			if b.located {
+				places, _, err := jurisdictions(ctx, past, []*kg.Entity{then})
+				if err != nil {
+					return nil, err
+				}
+				b.place = places[0]
+			}
 		}
 		now := &w.losses
 		if then != e {
@@ -425,23 +447,38 @@ func (w *bodsWriter) chainOf(ctx context.Context, b *bodsRecord, e *kg.Entity, d
 	return versions, nil
 }
 
-// jurisdictions returns for each entity the country in which it is registered, as
-// far as a relation says so.
-func (w *bodsWriter) jurisdictions(ctx context.Context, entities []*kg.Entity) ([]string, error) {
-	out, err := relationsAt(ctx, w.snap, kg.RelationQuery{Of: idsOf(entities), Direction: kg.Out, Types: []kg.RelationType{kg.RelatedTo}, Kinds: []kg.EntityKind{kg.KindPlace}})
-	if err != nil {
-		return nil, err
+// jurisdictions returns for each entity the country in which it is registered, nil
+// where no relation says so, and how many relations do.
+func jurisdictions(ctx context.Context, snap kg.Snapshot, entities []*kg.Entity) (places []*bodsPlace, told int, err error) {
+	if len(entities) == 0 {
+		return nil, 0, nil
 	}
-	codes := make([]string, len(entities))
+	out, err := relationsAt(ctx, snap, kg.RelationQuery{Of: idsOf(entities), Direction: kg.Out, Types: []kg.RelationType{kg.RelatedTo}, Kinds: []kg.EntityKind{kg.KindPlace}})
+	if err != nil {
+		return nil, 0, err
+	}
+	first := make([]kg.ID, len(entities))
+	var named []kg.ID
 	for i, relations := range out {
 		for _, r := range relations {
-			if code := countryCode(r.To); countryProperty(r) == "jurisdiction" && isBody(entities[i].Kind) && countryForm.MatchString(strings.ToLower(code)) {
-				w.relations++
-				codes[i] = cmp.Or(codes[i], strings.ToUpper(code))
+			if countryProperty(r) == "jurisdiction" && isBody(entities[i].Kind) && countryForm.MatchString(strings.ToLower(countryCode(r.To))) {
+				told++
+				first[i] = cmp.Or(first[i], r.To)
+				named = append(named, r.To)
 			}
 		}
 	}
-	return codes, nil
+	countries, err := records[*kg.Entity](ctx, snap, named)
+	if err != nil {
+		return nil, 0, err
+	}
+	places = make([]*bodsPlace, len(entities))
+	for i, id := range first {
+		if country := countries[id]; country != nil {
+			places[i] = &bodsPlace{country.Name(""), strings.ToUpper(countryCode(id))}
+		}
+	}
+	return places, told, nil
 }
 
 // bodsRecord is the record of an entity or person, on its way through its versions.
@@ -449,7 +486,10 @@ type bodsRecord struct {
 	id         string
 	kind       kg.EntityKind
 	entityType string
-	place      string
+	// place is where it is registered, as far as a relation says so, which located
+	// tells of some moment.
+	place   *bodsPlace
+	located bool
 	// told are the names that earlier statements of it gave; what was told once
 	// and is not any more is a former name.
 	told map[string]bool
@@ -505,15 +545,17 @@ func (b *bodsRecord) details(e *kg.Entity, dates map[string][]*kg.Observation, l
 	}
 	place := b.place
 	for _, i := range e.Identifiers {
-		if code, ok := strings.CutPrefix(strings.ToLower(i.Scheme), "reg:"); ok && place == "" && countryForm.MatchString(code) {
-			place = strings.ToUpper(code)
+		if code, ok := strings.CutPrefix(strings.ToLower(i.Scheme), "reg:"); ok && place == nil && countryForm.MatchString(code) {
+			place = &bodsPlace{strings.ToUpper(code), strings.ToUpper(code)}
 		}
 	}
-	d := &bodsEntity{Identifiers: b.identifiers(e, place)}
-	d.EntityType.Type = bodsEntityTypeOf(b.entityType, b.kind)
-	if place != "" {
-		d.Jurisdiction = &bodsPlace{place, place}
+	d := &bodsEntity{Jurisdiction: place}
+	if place != nil {
+		d.Identifiers = b.identifiers(e, place.Code)
+	} else {
+		d.Identifiers = b.identifiers(e, "")
 	}
+	d.EntityType.Type = bodsEntityTypeOf(b.entityType, b.kind)
 	for i, n := range names {
 		if i == 0 {
 			d.Name = n.text

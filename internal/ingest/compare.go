@@ -172,6 +172,9 @@ func (l *loading) covers(s *issue, c *kg.Claim) bool {
 // exceeded where one entity has more.
 const outdatedBatch = 1000
 
+// sweepTold is how many claims are looked at between two tellings of the progress.
+const sweepTold = 10_000
+
 // compare takes back what the data set said before and the files do not say. First
 // go the claims about what is between entities, then those about the entities
 // themselves, which can go only when nothing speaks of them any more.
@@ -191,12 +194,20 @@ func (l *loading) compare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	held, err := l.Graph.Held(ctx)
+	if err != nil {
+		return fmt.Errorf("ingest: count what the graph holds: %w", err)
+	}
+	seen := int64(0)
 	between := []kg.Aspect{{Part: kg.PartFrom}, {Part: kg.PartSubject}, {Part: kg.PartJudged}}
 	for _, as := range [][]kg.Aspect{between, {{Part: kg.PartItself}}} {
 		var outdated []*kg.Claim
 		for c, err := range l.Graph.Claims(ctx, as) {
 			if err != nil {
 				return fmt.Errorf("ingest: read what the data set said before: %w", err)
+			}
+			if seen++; l.Progress != nil && seen%sweepTold == 0 {
+				l.Progress(Progress{Phase: Sweeping, Records: seen, Of: held})
 			}
 			stood := c.Live() || c.Retracted.Revision > since
 			if !stood || c.Revision > since || !l.covers(s, c) || s.says(c) {

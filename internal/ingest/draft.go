@@ -143,6 +143,9 @@ type Hint struct {
 	// none is known.
 	Kind, Name  Text
 	Identifiers []Identifier
+	// Sure: nothing that is imported will describe the entity, so that it is made
+	// where it is first named, and what names it need not wait for the end.
+	Sure bool
 }
 
 // Figure is the draft of a number or date measured at an entity.

@@ -23,6 +23,8 @@ type Stream interface {
 	// Judgements returns the claims about whom the ids are the same as, or not,
 	// taken back or not.
 	Judgements(ctx context.Context, ids []kg.ID) ([]*kg.Claim, error)
+	// Held counts the claims of the graph.
+	Held(ctx context.Context) (int64, error)
 	// Claims yields every claim of the graph that speaks of an entity in one of the
 	// aspects, taken back or not, once: those of one family together, in id order.
 	Claims(ctx context.Context, as []kg.Aspect) iter.Seq2[*kg.Claim, error]
@@ -100,7 +102,8 @@ type Progress struct {
 	// there are; 0 while that is not known.
 	Records, Of int64
 	// Bytes counts what was read of the files in this phase, as they lie on
-	// the disk, and OfBytes how many there are.
+	// the disk, and OfBytes how many there are. While Sweeping nothing is read,
+	// and Records are claims.
 	Bytes, OfBytes int64
 }
 
@@ -118,13 +121,16 @@ const (
 	// Settling writes what only names entities that were made of hints of
 	// others, and drops what is still without an end.
 	Settling
-	// Comparing takes back what earlier issues of the data set said.
+	// Comparing reads what the files, an issue of a data set, say.
 	Comparing
+	// Sweeping takes back what earlier issues said, of all claims of the graph.
+	// Where that is interrupted, it begins with Comparing.
+	Sweeping
 )
 
 // String returns a word for a line of progress.
 func (p Phase) String() string {
-	return [...]string{"", "verifying", "writing", "completing", "settling", "comparing"}[p]
+	return [...]string{"", "verifying", "writing", "completing", "settling", "comparing", "sweeping"}[p]
 }
 
 // Step is one batch of an import.
@@ -309,12 +315,8 @@ func (l *loading) verify(ctx context.Context) error {
 			}
 		}
 	}
-	var first *Problem
 	for it, err := range l.read(ctx, Verifying) {
 		if p, ok := errors.AsType[*Problem](err); ok {
-			if first == nil {
-				first = p
-			}
 			trial.report.Dropped.add(p)
 			continue
 		}
@@ -331,9 +333,6 @@ func (l *loading) verify(ctx context.Context) error {
 				return err
 			}
 		}
-	}
-	if l.total == 0 && first != nil {
-		return Brokenf(first.At, "nothing in the file can be read as %s; the first record because: %s", l.Format.Name, first.Reason)
 	}
 	if l.DryRun {
 		err := trial.flush(ctx)
@@ -407,19 +406,29 @@ func (l *loading) readAhead(ctx context.Context, chunks chan<- []item) {
 	ordinal := int64(0)
 	l.bytes.Store(0)
 	for _, file := range l.Files {
+		before := ordinal
+		var first *Problem
 		for d, err := range l.readFile(ctx, file) {
 			chunk = append(chunk, item{ordinal, d, err})
 			weight++
-			if err == nil {
+			p, isProblem := errors.AsType[*Problem](err)
+			switch {
+			case err == nil:
 				ordinal++
 				weight += weightOf(d)
-			} else if _, ok := errors.AsType[*Problem](err); !ok {
+			case !isProblem:
 				send()
 				return
+			case first == nil:
+				first = p
 			}
 			if weight >= aheadWeight && !send() {
 				return
 			}
+		}
+		if first != nil && ordinal == before && ctx.Err() == nil {
+			chunk = append(chunk, item{err: Brokenf(first.At, "nothing in the file can be read as %s; the first record because: %s", l.Format.Name, first.Reason)})
+			break
 		}
 	}
 	send()
@@ -545,12 +554,10 @@ func (l *loading) step(ctx context.Context, batch []item, done int64, sync bool)
 			later = later[1:]
 			continue
 		}
-		if l.phase > Writing {
-			for _, made := range fromHints(it.draft, x) {
-				made.declare(&x)
-				ready = append(ready, made)
-				l.report.Made++
-			}
+		for _, made := range fromHints(it.draft, x) { // while writing, only those that are sure
+			made.declare(&x)
+			ready = append(ready, made)
+			l.report.Made++
 		}
 		ready = append(ready, it.draft)
 	}
@@ -617,7 +624,7 @@ func (l *loading) mustWait(x index, d Draft) bool {
 		if n.entity == "" {
 			continue
 		}
-		if _, ok := x.entities[n.entity]; !ok && (l.phase == Writing || n.hint == nil) {
+		if _, ok := x.entities[n.entity]; !ok && (n.hint == nil || l.phase == Writing && !n.hint.Sure) {
 			return true
 		}
 	}

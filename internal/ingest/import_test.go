@@ -364,10 +364,11 @@ func TestBrokenFilesCostNothing(t *testing.T) {
 		texts []string
 		want  string
 	}{
-		"broken at the end":  {[]string{good, good + "\nbroken"}, "f2:3: it is broken"},
-		"Latin-1":            {[]string{good, good + "\nentity b company M\xfcller"}, "f2:3: the line is not UTF-8; convert the file, for example with iconv -f latin1 -t utf-8"},
-		"empty":              {[]string{""}, "f1:1: the file is empty"},
-		"nothing of it good": {[]string{"<xml>\n<more>"}, `f1:1: nothing in the file can be read as plain; the first record because: what is "<xml>"?`},
+		"broken at the end":     {[]string{good, good + "\nbroken"}, "f2:3: it is broken"},
+		"Latin-1":               {[]string{good, good + "\nentity b company M\xfcller"}, "f2:3: the line is not UTF-8; convert the file, for example with iconv -f latin1 -t utf-8"},
+		"empty":                 {[]string{""}, "f1:1: the file is empty"},
+		"nothing of it good":    {[]string{"<xml>\n<more>"}, `f1:1: nothing in the file can be read as plain; the first record because: what is "<xml>"?`},
+		"one of two is nothing": {[]string{good, "<xml>\n<more>"}, `f2:1: nothing in the file can be read as plain; the first record because: what is "<xml>"?`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			i := &ingest.Import{Format: plain, Files: files(c.texts...), Graph: w.graph.Stream()}

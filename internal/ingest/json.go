@@ -24,7 +24,7 @@ type Value struct {
 // value; so is a value that is longer than MaxRecord.
 func (in Input) Values(lists ...string) iter.Seq2[Value, error] {
 	return func(yield func(Value, error) bool) {
-		text := in.Text()
+		text := in.Text().Numbered()
 		v := &values{in: in, text: text, dec: json.NewDecoder(text), lists: lists, yield: yield}
 		for !v.left {
 			text.Record()

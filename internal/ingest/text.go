@@ -112,6 +112,10 @@ func (in Input) checkStart(r *bufio.Reader) error {
 		_, _ = r.Discard(3) // they were peeked at
 	case known("\xff\xfe"), known("\xfe\xff"):
 		return Brokenf(in.At(1), "the file is UTF-16; convert it, for example with iconv -f utf-16 -t utf-8")
+	case len(start) >= 4 && start[0] != 0 && start[1] == 0 && start[2] != 0 && start[3] == 0:
+		return Brokenf(in.At(1), "the file is UTF-16; convert it, for example with iconv -f utf-16le -t utf-8")
+	case len(start) >= 4 && start[0] == 0 && start[1] != 0 && start[2] == 0 && start[3] != 0:
+		return Brokenf(in.At(1), "the file is UTF-16; convert it, for example with iconv -f utf-16be -t utf-8")
 	case slices.Contains(start, 0):
 		return Brokenf(in.At(1), "the file is no text")
 	}
@@ -134,16 +138,27 @@ type TextReader struct {
 	// character that is not complete yet.
 	line int
 	part []byte
-	// offset counts the bytes read; feeds are the offsets of line feeds that
-	// Line has not passed yet, and behind the line on which they begin.
-	offset int64
-	feeds  []int64
-	behind int
-	failed error
+	// numbered: Line is asked. offset counts the bytes read; feeds are the offsets
+	// of line feeds that Line has not passed yet, and behind the line on which they
+	// begin.
+	numbered bool
+	offset   int64
+	feeds    []int64
+	behind   int
+	failed   error
+	// last is the last byte that was read.
+	last byte
 	// bounded: no more than MaxRecord may be read until the next call of
 	// Record; since counts it.
 	bounded bool
 	since   int64
+}
+
+// Numbered makes Line answer, and returns t. Whoever does not ask for lines again and
+// again must not call it, since the ends of all lines not asked for are kept.
+func (t *TextReader) Numbered() *TextReader {
+	t.numbered = true
+	return t
 }
 
 // Record says that a record begins where the parser stands: from there to the
@@ -162,13 +177,16 @@ func (t *TextReader) Read(p []byte) (int, error) {
 		}
 	}
 	n, err := t.r.Read(p)
-	if t.since += int64(n); t.bounded && t.since > MaxRecord+1<<16 {
+	if t.since += int64(n); t.Exceeded() {
 		t.failed = Brokenf(t.in.At(t.line), "a record is longer than %d MiB; none of this format is", MaxRecord>>20)
 		return 0, t.failed
 	}
 	if bad := t.check(p[:n], errors.Is(err, io.EOF)); bad >= 0 {
 		t.failed = Brokenf(t.in.At(t.line), "the line is not UTF-8; convert the file, for example with iconv -f latin1 -t utf-8")
 		return bad, t.failed
+	}
+	if n > 0 {
+		t.last = p[n-1]
 	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		err = at(t.in.At(t.line), err)
@@ -177,13 +195,22 @@ func (t *TextReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Exceeded reports that the text ended because a record was too long.
+func (t *TextReader) Exceeded() bool { return t.bounded && t.since > MaxRecord+1<<16 }
+
+// Unended reports that the text has come to its end without a line feed: what is
+// torn there has been cut off.
+func (t *TextReader) Unended() bool { return errors.Is(t.failed, io.EOF) && t.last != '\n' }
+
 // check counts lines, and returns the index of the first byte that cannot be
 // UTF-8, or -1.
 func (t *TextReader) check(p []byte, last bool) int {
 	for i, b := range p {
 		if b == '\n' && len(t.part) == 0 {
 			t.line++
-			t.feeds = append(t.feeds, t.offset+int64(i))
+			if t.numbered {
+				t.feeds = append(t.feeds, t.offset+int64(i))
+			}
 			continue
 		}
 		if b < utf8.RuneSelf && len(t.part) == 0 && b != 0 {
@@ -205,7 +232,7 @@ func (t *TextReader) check(p []byte, last bool) int {
 }
 
 // Line returns the line of a byte that has been read, by its offset behind the
-// byte order mark. Offsets are asked for in rising order: lines before the last
+// byte order mark, of a text that is Numbered. Offsets are asked for in rising order: lines before the last
 // answer are forgotten.
 func (t *TextReader) Line(offset int64) int {
 	n, _ := slices.BinarySearch(t.feeds, offset)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -83,7 +84,7 @@ func TestReadingFails(t *testing.T) {
 }
 
 func TestTextKnowsLines(t *testing.T) {
-	text := (Input{Name: "f", Reader: strings.NewReader("\xef\xbb\xbf[\n1,\n\n  \"é\",\n3]")}).Text()
+	text := (Input{Name: "f", Reader: strings.NewReader("\xef\xbb\xbf[\n1,\n\n  \"é\",\n3]")}).Text().Numbered()
 	d := json.NewDecoder(iotest.OneByteReader(text))
 	want := []int{1, 2, 4, 5}
 	for i := 0; i < len(want); i++ {
@@ -96,6 +97,30 @@ func TestTextKnowsLines(t *testing.T) {
 	}
 }
 
+// TestTextForgetsLines: what is read of a file of any length is not kept.
+func TestTextForgetsLines(t *testing.T) {
+	text := (Input{Name: "f", Reader: io.LimitReader(lineFeeds{}, 16<<20)}).Text()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	if n, err := io.Copy(io.Discard, text); n != 16<<20 || err != nil {
+		t.Fatalf("%d bytes, %v", n, err)
+	}
+	runtime.ReadMemStats(&after)
+	if grown := after.TotalAlloc - before.TotalAlloc; grown > 8<<20 {
+		t.Errorf("%d MiB for 16 million lines", grown>>20)
+	}
+}
+
+// lineFeeds is a text of empty lines without an end.
+type lineFeeds struct{}
+
+func (lineFeeds) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = '\n'
+	}
+	return len(p), nil
+}
+
 func TestTextIsUTF8(t *testing.T) {
 	cases := map[string]struct{ text, problem string }{
 		"characters cut by reads": {"aé\n阿里\n", ""},
@@ -103,6 +128,8 @@ func TestTextIsUTF8(t *testing.T) {
 		"cut in a character":      {"a\n\n\xe9\x98", "f:3: the line is not UTF-8; convert the file, for example with iconv -f latin1 -t utf-8"},
 		"a line feed inside one":  {"\xe9\n", "f:1: the line is not UTF-8; convert the file, for example with iconv -f latin1 -t utf-8"},
 		"empty":                   {"", "f:1: the file is empty"},
+		"UTF-16 without a mark":   {"{\x00\"\x00a\x00", "f:1: the file is UTF-16; convert it, for example with iconv -f utf-16le -t utf-8"},
+		"UTF-16, the other way":   {"\x00{\x00\"\x00a", "f:1: the file is UTF-16; convert it, for example with iconv -f utf-16be -t utf-8"},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

@@ -12,8 +12,9 @@ import (
 // entity is said to be registered or seated (RELATED_TO with RegisteredIn, SeatedIn
 // or InCountry). Of one to which it is LinkedTo it is not known whether it is there:
 // that two have one in common speaks for them, and that they have not against
-// nothing. Headquarters in a city lie in the country of which the city is
-// PART_OF, over up to seatLevels places. What dates the relations have does not
+// nothing. Headquarters in a city lie in the country of which the city is PART_OF,
+// over up to seatLevels places. A part of a country that has a code of its own, such
+// as US-DE, counts as the country. What dates the relations have does not
 // matter: a company that has moved away was there all the same.
 
 // Bounds of what is read of one entity and above one place.
@@ -90,7 +91,7 @@ func (v *View) seats(ctx context.Context, of []ID) (map[ID]*seat, error) {
 		}
 		for _, x := range e.Identifiers {
 			if strings.EqualFold(x.Scheme, countryScheme) {
-				codes[all[i]] = strings.ToUpper(x.Value)
+				codes[all[i]], _, _ = strings.Cut(strings.ToUpper(x.Value), "-")
 			}
 		}
 	}
@@ -133,9 +134,7 @@ func (s *seat) settle(above map[ID][]ID, codes map[ID]string, named map[ID]bool)
 	of := func(countries []ID) []string {
 		var found []string
 		for _, id := range countries {
-			// What lies in a part of a country lies in it.
-			code, _, _ := strings.Cut(codes[id], "-")
-			if code != "" && !slices.Contains(found, code) {
+			if code := codes[id]; code != "" && !slices.Contains(found, code) {
 				found = append(found, code)
 			}
 		}

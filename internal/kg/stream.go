@@ -149,6 +149,17 @@ func (s *Stream) Judgements(ctx context.Context, ids []ID) ([]*Claim, error) {
 	return claims, nil
 }
 
+// Held counts the claims as the writes of the stream leave them.
+func (s *Stream) Held(ctx context.Context) (int64, error) {
+	snap, err := s.graph.draft(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer snap.Close()
+	stats, err := snap.Stats(ctx)
+	return stats[RecordClaim], err
+}
+
 // Claims yields every claim, as the writes of the stream leave them at the time of
 // the call, that speaks of an entity in one of the aspects, taken back or not: those
 // of one family together and in id order.

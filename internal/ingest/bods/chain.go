@@ -27,13 +27,19 @@ func (r *reader) relationship(at ingest.Position, s *statement) (drafts []ingest
 	today := day(s.date)
 	for key, said := range r.interests(at, s) {
 		v := said.version
-		if s.status == "closed" && v.until == "" {
+		old := before[key]
+		endless := s.status == "closed" && v.until == ""
+		if endless {
 			v.until = today
 			said.note("The record was closed without an end date; it ends by the date of the statement.")
 		}
-		old := before[key]
 		switch {
 		case old == nil:
+		case endless && old.until == "" && v.share != old.share && v.declared == old.declared:
+			// A share that changes on the day on which it ends was never held.
+			drafts = append(drafts, said.ended(old, today))
+			now[key] = v
+			continue
 		case v.until != old.until && old.until != "":
 			drafts = append(drafts, r.retract(at, s, old, "it states another end")...)
 		case v.declared != old.declared && (v.declared == "" || old.declared == "" || v.declared < old.declared):
@@ -45,7 +51,7 @@ func (r *reader) relationship(at ingest.Position, s *statement) (drafts []ingest
 		case v.declared != old.declared:
 			// Another term, or another holding: what was before has ended.
 			drafts = append(drafts, said.ended(old, v.declared))
-		case v.share != old.share && today > old.since:
+		case v.share != old.share && today > old.since && (v.until == "" || v.until > today):
 			v.since = today
 			said.note(fmt.Sprintf("The share changes from %s to %s and the start date stays %s; it counts from the date of the statement.",
 				orUnknown(old.share), orUnknown(v.share), orUnknown(v.declared)))
@@ -63,7 +69,7 @@ func (r *reader) relationship(at ingest.Position, s *statement) (drafts []ingest
 	for _, key := range sortedKeys(before) {
 		if now[key] == nil {
 			if old := before[key]; s.status == "closed" && old.until == "" {
-				drafts = append(drafts, r.ended(at, s, old, today))
+				drafts = append(drafts, r.closed(at, s, old, today))
 			} else if old.until == "" {
 				drafts = append(drafts, r.retract(at, s, old, "it says nothing of it any more")...)
 			}
@@ -124,9 +130,9 @@ func ended(old *version, until string, by ingest.Draft) ingest.Draft {
 	return last
 }
 
-// ended is what a statement that closes a record without naming the interest
+// closed is what a statement that closes a record without naming the interest
 // makes of it.
-func (r *reader) ended(at ingest.Position, s *statement, old *version, until string) ingest.Draft {
+func (r *reader) closed(at ingest.Position, s *statement, old *version, until string) ingest.Draft {
 	switch old.said[len(old.said)-1].(type) {
 	case *ingest.Absence:
 		return ended(old, until, &ingest.Absence{At: at, Cites: r.cites(at, s)})
@@ -180,7 +186,7 @@ func (r *reader) interests(at ingest.Position, s *statement) func(yield func(str
 			return
 		}
 		all := s.details.Interests
-		if len(all) == 0 {
+		if len(all) == 0 && (s.status != "closed" || r.chains[r.root(s.record)] == nil) {
 			all = []interest{{}}
 		}
 		for i := range all {

@@ -181,29 +181,47 @@ func (r *reader) entity(at ingest.Position, s *statement) []ingest.Draft {
 			drafts = append(drafts, &ingest.Figure{At: at, Of: d.ID, Metric: at.Text(f.metric), Date: at.Text(date), Cites: d.Cites})
 		}
 	}
-	if code := strings.ToUpper(s.details.Jurisdiction.Code); s.kind == "entity" && jurisdictionForm.MatchString(code) {
-		place := country(at, code, d.Cites)
-		if !r.countries[code] {
-			r.countries[code] = true
-			drafts = append(drafts, place)
-		}
+	if code := jurisdiction(s); code != "" && s.kind == "entity" {
 		drafts = append(drafts, &ingest.Relation{
-			At: at, Type: at.Text("related_to"), From: d.ID, To: place.ID, Text: at.Text(kg.RegisteredIn), Cites: d.Cites,
+			At: at, Type: at.Text("related_to"), From: d.ID, To: at.Text(ingest.NewID("country", code)), Text: at.Text(kg.RegisteredIn), Cites: d.Cites,
 		})
 	}
 	return drafts
 }
 
-// jurisdictionForm is the form of codes of ISO 3166-1 and 3166-2.
+// jurisdictionForm matches codes of ISO 3166, for countries and parts of them.
 var jurisdictionForm = regexp.MustCompile(`^[A-Z]{2}(-[A-Z0-9]{1,3})?$`)
 
-// country makes a draft of a jurisdiction, under the id that readers of other formats
-// give it, too.
-func country(at ingest.Position, code string, cites []ingest.Citation) *ingest.Entity {
-	return &ingest.Entity{
-		At: at, ID: at.Text(ingest.NewID("country", code)), Kind: at.Text("place"), Names: []ingest.Name{{Text: at.Text(code), Kind: at.Text("alias")}},
-		Identifiers: []ingest.Identifier{{Scheme: at.Text("iso3166"), Value: at.Text(code)}}, Cites: cites,
+// jurisdiction returns the code of the jurisdiction of an entity, "" where there is none.
+func jurisdiction(s *statement) string {
+	return jurisdictionForm.FindString(strings.ToUpper(s.details.Jurisdiction.Code))
+}
+
+// place describes the jurisdiction of an entity the first time that one is named, so
+// that it is there when the entity is; nil where it is known, or there is none.
+func (r *reader) place(at ingest.Position, s *statement) ingest.Draft {
+	code := jurisdiction(s)
+	if code == "" || s.kind != "entity" || r.places[code] {
+		return nil
 	}
+	r.places[code] = true
+	return &ingest.Entity{
+		At: at, ID: at.Text(ingest.NewID("country", code)), Kind: at.Text("place"), Cites: r.cites(at, s),
+		Names:       []ingest.Name{{Text: at.Text(cmp.Or(strings.Join(strings.Fields(s.details.Jurisdiction.Name), " "), code)), Kind: at.Text("alias")}},
+		Identifiers: []ingest.Identifier{{Scheme: at.Text("iso3166"), Value: at.Text(code)}},
+	}
+}
+
+// particular returns what a draft of a record besides its names says, by which it is
+// compared with what was said before: which date it is, or where it is registered.
+func particular(d ingest.Draft) (what, value string) {
+	switch d := d.(type) {
+	case *ingest.Figure:
+		return d.Metric.Value, d.Date.Value
+	case *ingest.Relation:
+		return "jurisdiction", d.To.Value
+	}
+	return "", ""
 }
 
 func entityKind(s *statement) string {

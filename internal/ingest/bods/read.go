@@ -39,8 +39,7 @@ func Read(in ingest.Input) iter.Seq2[ingest.Draft, error] {
 		r := &reader{
 			in: in, source: ingest.NewID("bods", "file:"+in.Base()), roots: s.roots,
 			kinds: make(map[string]string), nameless: make(map[string]*unspecified), names: make(map[string]map[string][]*kg.Claim),
-			chains: make(map[string]map[string]*version), told: make(map[string]map[string][]ingest.Draft),
-			countries: make(map[string]bool),
+			chains: make(map[string]map[string]*version), particulars: make(map[string]map[string][]ingest.Draft), places: make(map[string]bool),
 		}
 		for st, err := range s.statements() {
 			if err != nil {
@@ -181,12 +180,11 @@ type reader struct {
 	nameless map[string]*unspecified
 	// names are the claims by which the names of a record were told.
 	names map[string]map[string][]*kg.Claim
-	// told are the dates and the jurisdiction that were told of a record, by
-	// metric and type of relation.
-	told map[string]map[string][]ingest.Draft
-	// countries are those that were described.
-	countries map[string]bool
-	chains    map[string]map[string]*version
+	// particulars are the dates and the jurisdiction that were told of a record.
+	particulars map[string]map[string][]ingest.Draft
+	// places are the codes of the jurisdictions that were described.
+	places map[string]bool
+	chains map[string]map[string]*version
 }
 
 // root returns the record to which an id belongs: itself, or in version 0.2 the
@@ -255,7 +253,7 @@ func (r *reader) describe(at ingest.Position, s *statement) []ingest.Draft {
 		return nil
 	}
 	if s.status == "closed" && r.kinds[record] != "" {
-		return nil // it is no longer reported, which does not say that it is no more
+		return r.ended(at, s)
 	}
 	r.kinds[record] = s.kind
 	drafts := r.entity(at, s)
@@ -283,6 +281,9 @@ func (r *reader) describe(at ingest.Position, s *statement) []ingest.Draft {
 	}
 	r.names[record] = now
 	drafts = append(drafts, r.corrected(at, s, drafts[1:])...)
+	if place := r.place(at, s); place != nil {
+		drafts = append([]ingest.Draft{place}, drafts...)
+	}
 	for _, name := range sortedKeys(before) {
 		if !told[name] {
 			for _, c := range before[name] {
@@ -296,46 +297,53 @@ func (r *reader) describe(at ingest.Position, s *statement) []ingest.Draft {
 	return drafts
 }
 
-// single returns what a draft tells of which an entity has one, and what it is; ""
-// for other drafts.
-func single(d ingest.Draft) (what, is string) {
-	switch d := d.(type) {
-	case *ingest.Figure:
-		return d.Metric.Value, d.Date.Value
-	case *ingest.Relation:
-		return d.Type.Value, d.To.Value
-	}
-	return "", ""
-}
-
 // corrected takes back the dates and the jurisdiction that earlier statements of the
 // record gave and this one does not.
-func (r *reader) corrected(at ingest.Position, s *statement, told []ingest.Draft) []ingest.Draft {
+func (r *reader) corrected(at ingest.Position, s *statement, particulars []ingest.Draft) []ingest.Draft {
 	record := r.root(s.record)
-	before, now := r.told[record], make(map[string][]ingest.Draft)
-	for _, d := range told {
-		what, is := single(d)
-		if what == "" {
-			continue
-		}
+	before, now := r.particulars[record], make(map[string][]ingest.Draft)
+	for _, d := range particulars {
+		what, value := particular(d)
 		now[what] = []ingest.Draft{d}
 		if old := before[what]; len(old) > 0 {
-			if _, was := single(old[0]); was == is {
+			if _, was := particular(old[0]); was == value {
 				now[what] = append(slices.Clip(old), d)
 			}
 		}
 	}
-	r.told[record] = now
+	r.particulars[record] = now
 	var drafts []ingest.Draft
 	for _, what := range sortedKeys(before) {
 		if slices.ContainsFunc(now[what], func(d ingest.Draft) bool { return d == before[what][0] }) {
 			continue
 		}
+		why := "it gives another date, or none"
+		if what == "jurisdiction" {
+			why = "it gives another jurisdiction, or none"
+		}
 		for _, d := range before[what] {
-			drafts = append(drafts, &ingest.Retraction{At: at, Draft: d, Reason: at.Text("The statement " + s.id + " takes its place; it gives another date or jurisdiction, or none.")})
+			drafts = append(drafts, &ingest.Retraction{At: at, Draft: d, Reason: at.Text("The statement " + s.id + " takes its place; " + why + ".")})
 		}
 	}
 	return drafts
+}
+
+// ended returns what a statement that closes a record says of its end. That it is no
+// longer reported does not say that it is no more, and all else that was said stays.
+func (r *reader) ended(at ingest.Position, s *statement) []ingest.Draft {
+	var ends []ingest.Draft
+	for _, d := range r.entity(at, s)[1:] {
+		if what, _ := particular(d); what == "dissolved_date" || what == "death_date" {
+			ends = append(ends, d)
+		}
+	}
+	before, stays := r.particulars[r.root(s.record)], slices.Clone(ends)
+	for _, what := range sortedKeys(before) {
+		if !slices.ContainsFunc(ends, func(d ingest.Draft) bool { w, _ := particular(d); return w == what }) {
+			stays = append(stays, before[what][0])
+		}
+	}
+	return append(ends, r.corrected(at, s, stays)...)
 }
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

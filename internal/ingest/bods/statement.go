@@ -38,9 +38,9 @@ type details struct {
 		Family   string `json:"familyName"`
 		Given    string `json:"givenName"`
 	} `json:"names"`
-	Jurisdiction struct{ Code string } `json:"jurisdiction"`
+	Jurisdiction struct{ Name, Code string } `json:"jurisdiction"`
 	// Incorporated is the jurisdiction in version 0.2.
-	Incorporated struct{ Code string } `json:"incorporatedInJurisdiction"`
+	Incorporated struct{ Name, Code string } `json:"incorporatedInJurisdiction"`
 	Identifiers  []struct {
 		ID, Scheme, SchemeName string
 	} `json:"identifiers"`

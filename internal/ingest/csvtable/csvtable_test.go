@@ -121,7 +121,7 @@ func TestRows(t *testing.T) {
 			"company x:1 preferred=Acme alias=Ac lei:LEI1 (line 2)", "x:1 owns x:2 since 2014-04 stake 40", "headcount of x:1: 120  in 2020",
 		}},
 		"what is empty is not said": {"1,P,Ann,,,,,,\n", []string{"person x:1 preferred=Ann (line 2)"}},
-		"several lines in a cell":   {"1,C,\"Ac\nme\",,,,,,\n2,C,Bolt,,,,,,\n", []string{"company x:1 preferred=Ac\nme (line 2)", "company x:2 preferred=Bolt (line 4)"}},
+		"several lines in a cell":   {"1,C,\"Ac\nme\",,,,,,\n2,C,Bolt,,,,,,\n", []string{"company x:1 preferred=Ac me (line 2)", "company x:2 preferred=Bolt (line 4)"}},
 		"a bound":                   {"1,C,Acme,,,2,>0.25,,\n", []string{"company x:1 preferred=Acme (line 2)", "x:1 owns x:2 stake >25"}},
 		"spaces in ids":             {"a b,C,Acme,,,,,,\n", []string{"company x:a%20b preferred=Acme (line 2)"}},
 		"too few cells":             {"1,C\n2,C,Bolt,,,,,,\n", []string{"t.csv:2: the row has 2 cells and the header 9", "company x:2 preferred=Bolt (line 3)"}},
@@ -155,14 +155,17 @@ func TestBrokenTables(t *testing.T) {
 		mapping    *csvtable.Mapping
 		text, want string
 	}{
-		"no mapping":       {nil, header, "t.csv: a table needs a mapping file (--mapping) that says what its columns mean; --suggest drafts one"},
-		"a missing column": {m, strings.Replace(header, "LEI", "LIE", 1), `t.csv:1: the table has no column "LEI", which the mapping names; did you mean "LIE"?`},
-		"a column twice":   {m, strings.Replace(header, "Aka", "Name", 1), `t.csv:1: two columns are called "Name"; rename one`},
-		"two separators":   {open, strings.Replace(header, "Aka", "Aka;Alias", 1), `t.csv:1: the header holds "," and ";": say in the mapping which of them separates cells (table: separator)`},
-		"empty":            {m, "", "t.csv:1: the file is empty"},
-		"an endless quote": {m, header + "1,C,\"" + strings.Repeat(strings.Repeat("x", 1000)+"\n", ingest.MaxRecord/900), "t.csv: a quote is never closed: a row is longer than 64 MiB"},
-		"a torn header":    {m, "\"ID,Kind\n", "t.csv:1: the header cannot be read: a quote is not closed, or stands where none can"},
-		"another format":   {m, `{"id": "1"}` + "\n", "t.csv:1: the header cannot be read: a quote is not closed, or stands where none can"},
+		"no mapping":         {nil, header, "t.csv: a table needs a mapping file (--mapping) that says what its columns mean; --suggest drafts one"},
+		"a missing column":   {m, strings.Replace(header, "LEI", "LIE", 1), `t.csv:1: the table has no column "LEI", which the mapping names; did you mean "LIE"?`},
+		"a column twice":     {m, strings.Replace(header, "Aka", "Name", 1), `t.csv:1: two columns are called "Name"; rename one`},
+		"two separators":     {open, strings.Replace(header, "Aka", "Aka;Alias", 1), `t.csv:1: the header holds "," and ";": say in the mapping which of them separates cells (table: separator)`},
+		"empty":              {m, "", "t.csv:1: the file is empty"},
+		"an endless quote":   {m, header + "1,C,\"" + strings.Repeat(strings.Repeat("x", 1000)+"\n", ingest.MaxRecord/900), "t.csv:2: the row that begins here is longer than 64 MiB: perhaps a quote is opened in it and never closed"},
+		"an endless header":  {m, strings.Repeat("x", ingest.MaxRecord+1<<20), "t.csv:1: a record is longer than 64 MiB; none of this format is"},
+		"carriage returns":   {m, strings.ReplaceAll(header+"1,C,Acme,,,,,,\n", "\n", "\r"), `t.csv:1: the lines end in carriage returns alone; convert the file, for example with tr '\r' '\n'`},
+		"nothing but spaces": {m, " \n \n", "t.csv:3: the table has no header"},
+		"a torn header":      {m, "\"ID,Kind\n", "t.csv:1: the header cannot be read: a quote is not closed, or stands where none can"},
+		"another format":     {m, `{"id": "1"}` + "\n", "t.csv:1: the header cannot be read: a quote is not closed, or stands where none can"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			list := read(c.mapping, c.text)
@@ -171,6 +174,18 @@ func TestBrokenTables(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestBrokenFiles(t *testing.T) {
+	table, err := os.ReadFile("testdata/deals.csv")
+	if err != nil {
+		t.Fatal(err)
+	}
+	mapping, err := os.ReadFile("testdata/deals.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ingesttest.BrokenFiles(t, csvtable.Format(parsed(t, string(mapping))), table)
 }
 
 func TestMappingsThatCannotBe(t *testing.T) {

@@ -1,6 +1,7 @@
 package csvtable
 
 import (
+	"bufio"
 	"encoding/csv"
 	"errors"
 	"io"
@@ -38,43 +39,28 @@ var separators = []string{",", ";", "|", "\t"}
 type table struct {
 	in        ingest.Input
 	csv       *csv.Reader
-	text      *fed
+	text      *ingest.TextReader
 	separator rune
 	header    []string
 	columns   map[string]int
-}
-
-// fed counts what has been read since the last record, for a quote that is never
-// closed takes in all the rest of a file.
-type fed struct {
-	from io.Reader
-	n    int
-	// last is the last byte that was read.
-	last byte
-}
-
-var errEndless = errors.New("endless")
-
-func (f *fed) Read(p []byte) (int, error) {
-	if f.n > ingest.MaxRecord {
-		return 0, errEndless
-	}
-	n, err := f.from.Read(p)
-	f.n += n
-	if n > 0 {
-		f.last = p[n-1]
-	}
-	return n, err
+	// begin is the first line on which the next row can begin.
+	begin int
 }
 
 // open reads up to the header.
 func open(in ingest.Input, t Table) (*table, error) {
-	text := &fed{from: in.Text()}
+	text := in.Text()
 	first, rest, skipped, err := headerLine(text, t.Skip)
 	if err != nil {
 		return nil, err
 	}
 	at := in.At(skipped + 1)
+	switch {
+	case strings.TrimSpace(first) == "":
+		return nil, ingest.Brokenf(at, "the table has no header")
+	case strings.Contains(strings.TrimRight(first, "\r\n"), "\r"):
+		return nil, ingest.Brokenf(at, "the lines end in carriage returns alone; convert the file, for example with tr '\\r' '\\n'")
+	}
 	separator := t.Separator
 	if separator == "" {
 		var found []string
@@ -92,7 +78,7 @@ func open(in ingest.Input, t Table) (*table, error) {
 			return nil, ingest.Brokenf(at, "the header holds %s: say in the mapping which of them separates cells (table: separator)", strings.Join(quoted(found), " and "))
 		}
 	}
-	tab := &table{in: in, text: text, separator: rune(separator[0]), columns: make(map[string]int)}
+	tab := &table{in: in, text: text, separator: rune(separator[0]), columns: make(map[string]int), begin: skipped + 2}
 	tab.csv = csv.NewReader(io.MultiReader(strings.NewReader(strings.Repeat("\n", skipped)+first), rest))
 	tab.csv.Comma, tab.csv.FieldsPerRecord = tab.separator, -1
 	if tab.header, err = tab.csv.Read(); err != nil {
@@ -120,43 +106,35 @@ func quoted(list []string) []string {
 	return all
 }
 
-// headerLine returns the first line that is not skipped, with its end, and what
-// comes behind it.
-func headerLine(text io.Reader, skip int) (line string, rest io.Reader, skipped int, err error) {
-	var gathered []byte
-	chunk := make([]byte, 4096)
+// headerLine returns the first line that is not skipped and not empty, with its end,
+// and what comes behind it.
+func headerLine(text *ingest.TextReader, skip int) (line string, rest io.Reader, skipped int, err error) {
+	lines := bufio.NewReader(text)
 	for {
-		n, err := text.Read(chunk)
-		gathered = append(gathered, chunk[:n]...)
-		for end := strings.IndexByte(string(gathered), '\n'); end >= 0; end = strings.IndexByte(string(gathered), '\n') {
-			if skipped == skip && strings.TrimSpace(string(gathered[:end])) != "" {
-				return string(gathered[:end+1]), io.MultiReader(strings.NewReader(string(gathered[end+1:])), text), skipped, nil
-			}
-			if skipped < skip {
-				skipped++
-			} else {
-				skip, skipped = skip+1, skipped+1 // an empty line
-			}
-			gathered = gathered[end+1:]
-		}
-		switch {
-		case errors.Is(err, io.EOF) || err == nil && len(gathered) > ingest.MaxRecord:
-			return string(gathered), strings.NewReader(""), skipped, nil
-		case err != nil:
+		text.Record()
+		line, err := lines.ReadString('\n')
+		if err != nil && !errors.Is(err, io.EOF) {
 			return "", nil, 0, err
 		}
+		if err != nil || skipped >= skip && strings.TrimSpace(line) != "" {
+			return line, lines, skipped, nil
+		}
+		skipped++
 	}
 }
 
 // next returns the cells of the next row and its line. The error is an
 // *ingest.Problem where only this row is bad, io.EOF at the end.
 func (t *table) next() (cells []string, line int, err error) {
+	t.text.Record()
 	cells, err = t.csv.Read()
-	t.text.n = 0
 	var bad *csv.ParseError
+	if errors.As(err, &bad) {
+		t.begin = bad.Line + 1
+	}
 	switch {
-	case errors.As(err, &bad) && errors.Is(bad.Err, errEndless), errors.Is(err, errEndless):
-		return nil, 0, ingest.Brokenf(t.in.At(0), "a quote is never closed: a row is longer than %d MiB", ingest.MaxRecord>>20)
+	case t.text.Exceeded():
+		return nil, 0, ingest.Brokenf(t.in.At(t.begin), "the row that begins here is longer than %d MiB: perhaps a quote is opened in it and never closed", ingest.MaxRecord>>20)
 	case errors.As(err, &bad) && errors.Is(bad.Err, csv.ErrQuote) && bad.StartLine != bad.Line:
 		return nil, 0, ingest.Problemf(t.in.At(bad.StartLine), "a quote is opened in this line and not closed by line %d", bad.Line)
 	case errors.As(err, &bad):
@@ -165,6 +143,10 @@ func (t *table) next() (cells []string, line int, err error) {
 		return nil, 0, err
 	}
 	line, _ = t.csv.FieldPos(0)
+	t.begin = line + 1
+	for _, c := range cells {
+		t.begin += strings.Count(c, "\n")
+	}
 	if len(cells) != len(t.header) {
 		return nil, line, ingest.Problemf(t.in.At(line), "the row has %d cells and the header %d%s", len(cells), len(t.header), t.otherwise(cells))
 	}
@@ -204,7 +186,7 @@ func read(in ingest.Input, m *Mapping, yield func(ingest.Draft, error) bool) {
 	var torn *ingest.Problem
 	for {
 		cells, line, err := t.next()
-		if torn != nil && errors.Is(err, io.EOF) && t.text.last != '\n' {
+		if torn != nil && errors.Is(err, io.EOF) && t.text.Unended() {
 			yield(nil, ingest.Brokenf(torn.At, "the file ends in the middle of a row: it has been cut off"))
 			return
 		}

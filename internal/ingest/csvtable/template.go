@@ -40,9 +40,13 @@ func (r *row) wrong(format string, args ...any) {
 	}
 }
 
-// cell returns the cell of a column, translated where the mapping has words for it.
+// cell returns the cell of a column in one line, translated where the mapping has
+// words for it.
 func (r *row) cell(column string) string {
 	value := strings.TrimSpace(r.cells[r.columns[column]])
+	if strings.ContainsAny(value, "\r\n\t") {
+		value = strings.Join(strings.Fields(value), " ")
+	}
 	words := r.mapping.Words[column]
 	if len(words) == 0 || value == "" {
 		return value

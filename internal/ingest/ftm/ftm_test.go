@@ -2,6 +2,7 @@ package ftm
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -79,6 +80,29 @@ func TestLinesThatAreDropped(t *testing.T) {
 		r := ingesttest.Read(t, Format, "f", strings.NewReader(text))
 		if diff := cmp.Diff([]string{want}, r.Problems); diff != "" || len(r.Drafts) > 0 || r.Broken != "" {
 			t.Errorf("%s: %d drafts, broken %q (-want +got):\n%s", text, len(r.Drafts), r.Broken, diff)
+		}
+	}
+}
+
+// TestWhatIsNotTakenIsNoCompany: a ship that somebody owns is passed over, and so is
+// that it is owned; other ends of the same entity are taken.
+func TestWhatIsNotTakenIsNoCompany(t *testing.T) {
+	g, store := ingesttest.NewGraph(t)
+	report := ingesttest.Import(t, g, Format, ingesttest.File("f", []byte(`{"id":"own","schema":"Ownership","properties":{"owner":["ann"],"asset":["ship","acorn","elm"],"percentage":["40"]}}
+{"id":"ship","schema":"Vessel","properties":{"name":["Windward"]}}
+{"id":"ann","schema":"Person","properties":{"name":["Ann"]}}
+{"id":"acorn","schema":"Company","properties":{"name":["Acorn"]}}
+`)))
+	want := []string{`f:1: the Ownership "own" joins something of the schema Vessel, which is not taken`, "f:2: the schema Vessel is not taken"}
+	got := ingesttest.Dropped(report)
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("dropped (-want +got):\n%s", diff)
+	}
+	claims := ingesttest.Claims(t, store)
+	for what, told := range map[string]bool{"ftm:ann OWNS ftm:acorn, stake 40 %": true, "ftm:ann OWNS ftm:elm, stake 40 %": true, "ftm:elm is a COMPANY": true, "ftm:ship": false} {
+		if strings.Contains(claims, what) != told {
+			t.Errorf("%s: told %t, want %t:\n%s", what, !told, told, claims)
 		}
 	}
 }

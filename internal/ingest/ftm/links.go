@@ -57,6 +57,18 @@ func (w *writer) link(at ingest.Position, e *entity) (drafts []ingest.Draft, wro
 	if len(from) == 0 || len(to) == 0 {
 		return nil, []string{fmt.Sprintf("the %s %.60q names no %s", e.Schema, e.ID, map[bool]string{true: j.from, false: j.to}[len(from) == 0])}
 	}
+	taken := func(ids []string) (left []string) {
+		for _, id := range ids {
+			// What is not taken would be held for a company that nothing describes.
+			if schema := w.others[hashOf(id)]; schema != "" {
+				wrong = append(wrong, fmt.Sprintf("the %s %.60q joins something of the schema %s, which is not taken", e.Schema, e.ID, schema))
+			} else {
+				left = append(left, id)
+			}
+		}
+		return left
+	}
+	from, to = taken(from), taken(to)
 	since, until, seen := "", "", ""
 	pick := func(property string, better func(a, b string) bool) (best string) {
 		for _, text := range e.values(property) {

@@ -55,7 +55,7 @@ func (e *entity) values(properties ...string) []string {
 // latter wait in a temporary file.
 func Read(in ingest.Input) iter.Seq2[ingest.Draft, error] {
 	return func(yield func(ingest.Draft, error) bool) {
-		w := &writer{in: in, source: ingest.NewID("ftm", in.Issue("file:"+in.Base())), people: make(map[uint64]bool)}
+		w := &writer{in: in, source: ingest.NewID("ftm", in.Issue("file:"+in.Base())), people: make(map[uint64]bool), others: make(map[uint64]string)}
 		s := &spool{}
 		defer s.close()
 		began := false
@@ -154,6 +154,8 @@ type writer struct {
 	source string
 	// people are hashes of the ids of persons.
 	people map[uint64]bool
+	// others are the schemata of things that are not taken, by the same hashes.
+	others map[uint64]string
 }
 
 func hashOf(id string) uint64 {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+	"unique"
 
 	"keiretsu/internal/ingest"
 	"keiretsu/internal/kg"
@@ -48,15 +49,21 @@ func entityID(id string) string { return ingest.NewID("ftm", id) }
 // modelName matches what schemas of FollowTheMoney are called.
 var modelName = regexp.MustCompile(`^[A-Z][A-Za-z]{1,39}$`)
 
+// named returns how problems call a schema. A name of the model is not quoted, so that
+// each is counted by itself.
+func (w *writer) named(schema string) string {
+	if !modelName.MatchString(schema) {
+		return fmt.Sprintf("%.40q", schema)
+	}
+	return unique.Make(schema).Value() // which is kept for every thing of the schema
+}
+
 // thing returns what becomes of an entity that joins no others.
 func (w *writer) thing(at ingest.Position, e *entity) (drafts []ingest.Draft, wrong []string) {
 	kind, ok := kinds[e.Schema]
 	if !ok {
-		// A name of the model is not quoted, so that each is counted by itself.
-		if modelName.MatchString(e.Schema) {
-			return nil, []string{fmt.Sprintf("the schema %s is not taken", e.Schema)}
-		}
-		return nil, []string{fmt.Sprintf("the schema %.40q is not taken", e.Schema)}
+		w.others[hashOf(e.ID)] = w.named(e.Schema)
+		return nil, []string{fmt.Sprintf("the schema %s is not taken", w.named(e.Schema))}
 	}
 	if kind == "person" {
 		w.people[hashOf(e.ID)] = true
@@ -125,7 +132,7 @@ func (w *writer) thing(at ingest.Position, e *entity) (drafts []ingest.Draft, wr
 			drafts = append(drafts, &ingest.Relation{
 				At: at, Type: at.Text("related_to"), From: d.ID, To: at.Text(ingest.NewID("country", strings.ToUpper(code))), Text: at.Text(p.text), Cites: cites,
 				ToHint: &ingest.Hint{
-					Kind: at.Text("place"), Name: at.Text(strings.ToUpper(code)),
+					Kind: at.Text("place"), Name: at.Text(strings.ToUpper(code)), Sure: true,
 					Identifiers: []ingest.Identifier{{Scheme: at.Text("iso3166"), Value: at.Text(strings.ToUpper(code))}},
 				},
 			})

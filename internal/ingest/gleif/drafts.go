@@ -174,7 +174,12 @@ func (w *writer) entity(at ingest.Position, e *entity, p *problems) []ingest.Dra
 	slices.SortFunc(drafts[1:], func(a, b ingest.Draft) int {
 		return strings.Compare(b.(*ingest.Figure).Metric.Value, a.(*ingest.Figure).Metric.Value)
 	})
-	if office := w.headquarters(at, e, cites); office != nil {
+	if jurisdictionForm.MatchString(e.jurisdiction) {
+		drafts = append(drafts, located(at, e, cites, "related_to", kg.RegisteredIn, e.jurisdiction))
+	}
+	if countryForm.MatchString(e.office.country) {
+		office := located(at, e, cites, "headquartered_in", "", e.office.country)
+		office.Attributes = attribute(attribute(nil, at, "city", e.office.city), at, "region", e.office.region)
 		drafts = append(drafts, office)
 	}
 	for _, lei := range e.successors {
@@ -188,26 +193,20 @@ func (w *writer) entity(at ingest.Position, e *entity, p *problems) []ingest.Dra
 	return drafts
 }
 
-var countryForm = regexp.MustCompile(`^[A-Z]{2}$`)
+var (
+	countryForm      = regexp.MustCompile(`^[A-Z]{2}$`)
+	jurisdictionForm = regexp.MustCompile(`^[A-Z]{2}(-[A-Z0-9]{1,3})?$`)
+)
 
-// headquarters returns where the head office is: a country, with region and city
-// as attributes.
-func (w *writer) headquarters(at ingest.Position, e *entity, cites []ingest.Citation) ingest.Draft {
-	country := e.office.country
-	if !countryForm.MatchString(country) {
-		return nil
-	}
-	r := &ingest.Relation{
-		At: at, Type: at.Text("headquartered_in"), From: at.Text(entityID(e.lei)), To: at.Text(ingest.NewID("country", country)), Cites: cites,
+// located returns in which country, or part of one, an entity is, in one way or another.
+func located(at ingest.Position, e *entity, cites []ingest.Citation, relation, text, code string) *ingest.Relation {
+	return &ingest.Relation{
+		At: at, Type: at.Text(relation), Text: at.Text(text), From: at.Text(entityID(e.lei)), To: at.Text(ingest.NewID("country", code)), Cites: cites,
 		ToHint: &ingest.Hint{
-			Kind: at.Text("place"), Name: at.Text(country),
-			Identifiers: []ingest.Identifier{{Scheme: at.Text("iso3166"), Value: at.Text(country)}},
+			Kind: at.Text("place"), Name: at.Text(code), Sure: true,
+			Identifiers: []ingest.Identifier{{Scheme: at.Text("iso3166"), Value: at.Text(code)}},
 		},
 	}
-	for _, a := range []struct{ key, value string }{{"city", e.office.city}, {"region", e.office.region}} {
-		r.Attributes = attribute(r.Attributes, at, a.key, a.value)
-	}
-	return r
 }
 
 func attribute(list []ingest.Attribute, at ingest.Position, key, value string) []ingest.Attribute {
@@ -265,24 +264,22 @@ func (w *writer) relationship(at ingest.Position, r *relationship, p *problems) 
 	if m.up {
 		d.From, d.To, d.FromHint, d.ToHint = d.To, d.From, d.ToHint, d.FromHint
 	}
+	var held []period // the spans of the relationship
 	var spans []string
 	add := func(key, value string) { d.Attributes = attribute(d.Attributes, at, key, value) }
 	for _, x := range r.periods {
 		start, end := p.date(x.start), p.date(x.end)
 		switch x.kind {
 		case "RELATIONSHIP_PERIOD":
-			d.Since, d.Until = at.Text(start), at.Text(end)
+			held = append(held, period{start, end, x.kind})
 		case "ACCOUNTING_PERIOD", "DOCUMENT_FILING_PERIOD":
+			if start+end == "" {
+				continue
+			}
 			spans = append(spans, x.kind)
 			add(fmt.Sprintf("%s%s", strings.ToLower(x.kind), numbered(spans, x.kind)), start+"/"+end)
 		default:
 			p.add("%.40q is no known type of period; it is left out", x.kind)
-		}
-	}
-	if r.status == "INACTIVE" && d.Until.Value == "" {
-		// It has ended, and nobody says when: at the latest when that was entered.
-		if day := p.date(r.updated); day != "" && day >= d.Since.Value {
-			d.Until = at.Text("[.." + day + "]")
 		}
 	}
 	for i, q := range r.quantifiers {
@@ -302,7 +299,22 @@ func (w *writer) relationship(at ingest.Position, r *relationship, p *problems) 
 	add("validation_documents", r.documents)
 	add("validation_reference", ingest.Clipped(r.reference))
 	add(kg.AttributeDeclared, m.declared)
-	return []ingest.Draft{d}
+	if len(held) == 0 {
+		held = []period{{}}
+	}
+	var drafts []ingest.Draft
+	for _, x := range held {
+		if r.status == "INACTIVE" && x.end == "" {
+			// It has ended, and nobody says when: at the latest when that was entered.
+			if day := p.date(r.updated); day != "" && day >= x.start {
+				x.end = "[.." + day + "]"
+			}
+		}
+		one := *d
+		one.Since, one.Until = at.Text(x.start), at.Text(x.end)
+		drafts = append(drafts, &one)
+	}
+	return drafts
 }
 
 // numbered returns what tells the newest of equal kinds from those before it.

@@ -3,6 +3,7 @@ package gleif_test
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"os"
 	"regexp"
 	"slices"
@@ -229,6 +230,43 @@ func TestRelationsThatHaveEnded(t *testing.T) {
 				t.Errorf("got:\n%s", claims)
 			}
 		})
+	}
+}
+
+// A relationship that held, ended and began again is two relations, and periods without
+// dates say nothing.
+func TestPeriods(t *testing.T) {
+	header := "Relationship.StartNode.NodeID,Relationship.EndNode.NodeID,Relationship.RelationshipType,Relationship.RelationshipStatus"
+	row := "98450051BS9C610A8T78,984500501A1B1045PB30,IS_DIRECTLY_CONSOLIDATED_BY,ACTIVE"
+	for n, period := range []string{",,DOCUMENT_FILING_PERIOD", "2015-01-01,2017-01-01,RELATIONSHIP_PERIOD", "2018-01-01,2018-12-31,ACCOUNTING_PERIOD", "2019-06-30,,RELATIONSHIP_PERIOD", ",,"} {
+		header += fmt.Sprintf(",Relationship.Period.%[1]d.startDate,Relationship.Period.%[1]d.endDate,Relationship.Period.%[1]d.periodType", n+1)
+		row += "," + period
+	}
+	g, store := ingesttest.NewGraph(t)
+	ingesttest.Import(t, g, gleif.Format, ingesttest.File("rr.csv", []byte(header+"\n"+row+"\n")))
+	claims := ingesttest.Claims(t, store)
+	for _, want := range []string{"A8T78, from 2015-01-01, until 2017-01-01, ", "A8T78, from 2019-06-30, ", ", accounting_period 2018-01-01/2018-12-31, registration"} {
+		if !strings.Contains(strings.ReplaceAll(claims, ", status", ", registration"), want) {
+			t.Errorf("nothing says %q:\n%s", want, claims)
+		}
+	}
+	if strings.Contains(claims, "document_filing_period") {
+		t.Errorf("a period without dates is told:\n%s", claims)
+	}
+}
+
+// What says that it is no UTF-8 is not read as if it were.
+func TestOtherEncodings(t *testing.T) {
+	text := func(encoding string) string {
+		return strings.Replace(string(read(t, "testdata/repex.xml")), `encoding="UTF-8"`, `encoding="`+encoding+`"`, 1)
+	}
+	for encoding, want := range map[string]string{
+		"ISO-8859-1": "f:1: the first line says that the file is not UTF-8; convert it, for example with iconv -f latin1 -t utf-8, and correct that line",
+		"US-ASCII":   "",
+	} {
+		if r := ingesttest.Read(t, gleif.Format, "f", strings.NewReader(text(encoding))); r.Broken != want || (want == "") != (len(r.Drafts) > 0) {
+			t.Errorf("%s: %d drafts, %q", encoding, len(r.Drafts), r.Broken)
+		}
 	}
 }
 

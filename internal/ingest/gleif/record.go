@@ -11,6 +11,8 @@ type (
 		category          string
 		created, expired  string
 		status            string
+		// jurisdiction is where it is registered: a country or a part of one.
+		jurisdiction string
 		// office is where its headquarters are.
 		office address
 		// successors are the LEIs of what took its place.

@@ -33,9 +33,19 @@ func readCSV(in ingest.Input) iter.Seq2[record, error] {
 			yield(record{}, ingest.Brokenf(in.At(1), "the first line names no columns of GLEIF; expected LEI with Entity.LegalName or Exception.Category, or Relationship.StartNode.NodeID"))
 			return
 		}
+		// torn is a problem with the row before, which may be where the file was cut.
+		var torn *ingest.Problem
 		for {
 			text.Record()
 			row, err := r.Read()
+			if torn != nil && errors.Is(err, io.EOF) && text.Unended() {
+				yield(record{}, ingest.Brokenf(torn.At, "the file is cut off: it ends in the middle of a record"))
+				return
+			}
+			if torn != nil && !yield(record{}, torn) {
+				return
+			}
+			torn = nil
 			if errors.Is(err, io.EOF) {
 				return
 			}
@@ -45,9 +55,7 @@ func readCSV(in ingest.Input) iter.Seq2[record, error] {
 			}
 			line, _ := r.FieldPos(0)
 			if len(row) != len(header) {
-				if !yield(record{}, ingest.Problemf(in.At(line), "the line has %d columns and the header %d", len(row), len(header))) {
-					return
-				}
+				torn = ingest.Problemf(in.At(line), "the line has %d columns and the header %d", len(row), len(header))
 				continue
 			}
 			t.row = row
@@ -117,7 +125,8 @@ func (t *table) entity() record {
 		lei: t.value("LEI"), category: t.value("Entity.EntityCategory"), status: t.value("Entity.EntityStatus"),
 		authority: t.value("Entity.RegistrationAuthority.RegistrationAuthorityID"), number: t.value("Entity.RegistrationAuthority.RegistrationAuthorityEntityID"),
 		created: t.value("Entity.EntityCreationDate"), expired: t.value("Entity.EntityExpirationDate"), registration: t.value("Registration.RegistrationStatus"),
-		office: address{t.value("Entity.HeadquartersAddress.Country"), t.value("Entity.HeadquartersAddress.Region"), t.value("Entity.HeadquartersAddress.City")},
+		jurisdiction: t.value("Entity.LegalJurisdiction"),
+		office:       address{t.value("Entity.HeadquartersAddress.Country"), t.value("Entity.HeadquartersAddress.Region"), t.value("Entity.HeadquartersAddress.City")},
 	}
 	e.names = append(e.names, name{t.value("Entity.LegalName"), t.value("Entity.LegalName.xmllang"), ""})
 	for _, list := range []string{"Entity.OtherEntityNames.OtherEntityName.", "Entity.TransliteratedOtherEntityNames.TransliteratedOtherEntityName."} {

@@ -74,6 +74,7 @@ func readXML(in ingest.Input, head func(date string)) iter.Seq2[record, error] {
 		text := in.Text()
 		text.Record()
 		d := xml.NewDecoder(text)
+		d.CharsetReader = otherCharset
 		found := false
 		root := ""
 		for {
@@ -124,6 +125,16 @@ func readXML(in ingest.Input, head func(date string)) iter.Seq2[record, error] {
 
 // maxDepth bounds elements inside one another; records have nine.
 const maxDepth = 64
+
+var errCharset = errors.New("another encoding")
+
+// otherCharset refuses texts that say they are not UTF-8; ASCII is UTF-8 too.
+func otherCharset(label string, text io.Reader) (io.Reader, error) {
+	if strings.EqualFold(label, "us-ascii") || strings.EqualFold(label, "ascii") {
+		return text, nil
+	}
+	return nil, errCharset
+}
 
 var errTooDeep = errors.New("elements lie more than 64 deep inside one another")
 
@@ -177,6 +188,8 @@ func brokenXML(in ingest.Input, line int, err error) error {
 	}
 	syntax, ok := errors.AsType[*xml.SyntaxError](err)
 	switch {
+	case errors.Is(err, errCharset):
+		return ingest.Brokenf(in.At(line), "the first line says that the file is not UTF-8; convert it, for example with iconv -f latin1 -t utf-8, and correct that line")
 	case errors.Is(err, io.EOF) || ok && strings.Contains(syntax.Msg, "unexpected EOF"):
 		return ingest.Brokenf(in.At(line), "the file is cut off: what began before has no end")
 	case ok:
@@ -277,7 +290,8 @@ func entityIn(n *node) record {
 		lei: n.value("LEI"), category: of.value("EntityCategory"), status: of.value("EntityStatus"),
 		authority: of.value("RegistrationAuthority", "RegistrationAuthorityID"), number: of.value("RegistrationAuthority", "RegistrationAuthorityEntityID"),
 		created: of.value("EntityCreationDate"), expired: of.value("EntityExpirationDate"), registration: registration.value("RegistrationStatus"),
-		office: address{of.value("HeadquartersAddress", "Country"), of.value("HeadquartersAddress", "Region"), of.value("HeadquartersAddress", "City")},
+		jurisdiction: of.value("LegalJurisdiction"),
+		office:       address{of.value("HeadquartersAddress", "Country"), of.value("HeadquartersAddress", "Region"), of.value("HeadquartersAddress", "City")},
 	}
 	legal := of.at("LegalName")
 	e.names = append(e.names, name{legal.text, legal.attrs["lang"], ""})
