@@ -63,7 +63,7 @@ func newOrigins(g *gatekeeper) *origins {
 		AllowOriginFunc: func(string) bool { return true }, // decided before
 		AllowedMethods:  []string{http.MethodGet, http.MethodPost},
 		AllowedHeaders:  []string{"Accept", "Content-Type", "Authorization", "Last-Event-ID", requestIDHeader},
-		ExposedHeaders:  []string{requestIDHeader, "Retry-After"},
+		ExposedHeaders:  []string{requestIDHeader, MoreHeader, "Retry-After"},
 		MaxAge:          600, // seconds
 	}
 	o.forThem = cors.New(options)
