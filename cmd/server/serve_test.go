@@ -3,6 +3,8 @@ package main
 import (
 	"encoding/csv"
 	"encoding/json"
+	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -338,6 +340,20 @@ func TestTables(t *testing.T) {
 	got, err := csv.NewReader(strings.NewReader(table)).ReadAll()
 	if diff := cmp.Diff(want, got); status != http.StatusOK || err != nil || diff != "" {
 		t.Errorf("status %d, %v (-want +got):\n%s\n%s", status, err, diff, table)
+	}
+	for query, want := range map[string]string{
+		`{ entities { nodes { id } } sources { id } }`: "entities",
+		`{ entities(last: 1000) { nodes { id } } }`:    "",
+		`{ company(name: "Alibaba") { deals: acquisitions(first: 1) { ...D } } } fragment D on AcquisitionConnection { edges { node { relations(last: 1) { edges { node { id } } } } } }`: "company.deals, company.deals.edges.node.relations",
+	} {
+		resp, err := http.Get(p.url + "/graphql.ndjson?" + url.Values{"query": {query}}.Encode())
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(resp.Body)
+		if more := resp.Header.Get("Keiretsu-More"); errors.Join(err, resp.Body.Close()) != nil || resp.StatusCode != http.StatusOK || more != want || strings.Contains(string(body), "__page") {
+			t.Errorf("%s: status %d, more %q, want %q\n%.200s", query, resp.StatusCode, more, want, body)
+		}
 	}
 	p.stop(t)
 }

@@ -248,6 +248,50 @@ func TestBODSThereAndBack(t *testing.T) {
 	}
 }
 
+// TestBODSJurisdictions: where an entity is registered goes in and out, and a later
+// statement corrects it.
+func TestBODSJurisdictions(t *testing.T) {
+	statement := func(id, date, record, status, rest string) string {
+		return `{"statementId":"` + id + `","statementDate":"` + date + `","declarationSubject":"a","recordId":"` + record + `","recordType":"entity","recordStatus":"` + status +
+			`","recordDetails":{"isComponent":false,"entityType":{"type":"registeredEntity"},"name":"` + record + ` Ltd"` + rest + `},` +
+			`"publicationDetails":{"publicationDate":"2020-01-01","bodsVersion":"0.4","publisher":{"name":"Register of Moor"}}}`
+	}
+	file := "[" + strings.Join([]string{
+		statement("s1", "2019-01-01", "a", "new", `,"jurisdiction":{"name":"Delaware","code":"US-DE"}`),
+		statement("s2", "2019-01-01", "b", "new", `,"jurisdiction":{"name":"Nowhere","code":"nowhere"}`),
+		statement("s3", "2019-01-01", "c", "new", `,"jurisdiction":{"name":"Ireland","code":"IE"}`),
+		statement("s4", "2020-01-01", "a", "updated", `,"jurisdiction":{"name":"Ireland","code":"IE"}`),
+		statement("s5", "2020-01-01", "c", "updated", ""),
+	}, ",\n") + "]"
+	snap := bodsGraph(t, "where.json", file)
+	registered := func(known string) (list []string) {
+		at, err := time.Parse(time.DateOnly, known)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for edge, err := range kg.KnownBy(snap, at).Relations(t.Context(), kg.RelationQuery{All: true}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+			list = append(list, fmt.Sprint(edge.Relation.From, " ", edge.Relation.Text, " ", edge.Relation.To))
+		}
+		slices.Sort(list)
+		return list
+	}
+	for known, want := range map[string][]string{
+		"2019-06-01": {"bods:a is registered in country:US-DE", "bods:c is registered in country:IE"},
+		"2020-06-01": {"bods:a is registered in country:IE"},
+	} {
+		if diff := cmp.Diff(want, registered(known)); diff != "" {
+			t.Errorf("as known on %s (-want +got):\n%s", known, diff)
+		}
+	}
+	text, _ := written(t, snap, "bods")
+	if again, _ := written(t, bodsGraph(t, "again.json", text), "bods"); again != text {
+		t.Errorf("-first +second:\n%s", cmp.Diff(strings.Split(text, "\n"), strings.Split(again, "\n")))
+	}
+}
+
 // chain lists the statements about a record, shortened.
 func chain(t *testing.T, text, record string) (list []string) {
 	t.Helper()

@@ -328,7 +328,7 @@ func (s *service) likeValues(values []value, wanted terms) float64 {
 		for _, w := range wanted {
 			switch {
 			case w.id != "" && v.entity != nil:
-				if string(v.entity.ID) == w.id {
+				if string(v.entity.ID) == w.id || slices.Contains(v.entity.Merged, kg.ID(w.id)) {
 					best = 100
 				}
 			case v.entity != nil:

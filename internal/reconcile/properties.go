@@ -88,8 +88,9 @@ func nameProperties() (list []property) {
 	} {
 		list = append(list, property{id: n.id, name: n.name, values: func(_ context.Context, m *kg.Member, _ valueQuery) ([]value, error) {
 			var values []value
-			for _, name := range m.Names {
-				if name.Kind == n.kind {
+			for i, name := range m.Names {
+				// The first is what the entity is called here, preferred or not.
+				if name.Kind == n.kind || i == 0 && n.kind == kg.NamePreferred {
 					values = append(values, value{text: name.Text})
 				}
 			}

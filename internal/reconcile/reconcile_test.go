@@ -49,6 +49,9 @@ func newRig(t *testing.T) *rig {
 		&kg.IdentifierStatement{Entity: "twin-1", Scheme: "LEI", Value: "529900T8BM49AURSDO55"},
 		&kg.EntityStatement{Entity: "twin-2", Kind: kg.KindCompany}, &kg.NameStatement{Entity: "twin-2", Text: "Gemini", Kind: kg.NamePreferred},
 		&kg.EntityStatement{Entity: "twin-3", Kind: kg.KindPerson}, &kg.NameStatement{Entity: "twin-3", Text: "<b>Gemini</b>", Kind: kg.NamePreferred},
+		&kg.EntityStatement{Entity: "twin-4", Kind: kg.KindPerson}, &kg.NameStatement{Entity: "twin-4", Text: "Cox", Kind: kg.NameLegal},
+		&kg.SameStatement{Entity: "twin-4", As: "twin-3"},
+		&kg.EntityStatement{Entity: "registered", Kind: kg.KindCompany}, &kg.NameStatement{Entity: "registered", Text: "Castor Ltd", Kind: kg.NameLegal},
 		&kg.RelationStatement{Type: kg.Owns, From: "twin-3", To: "twin-1", Start: date(t, "2001"), End: date(t, "2005")},
 	} {
 		w.Claims = append(w.Claims, &kg.Claim{Statement: s, Source: "memo"})
@@ -124,6 +127,7 @@ func TestQueries(t *testing.T) {
 		"a type that most have":               {`{"query":"Gemini","type":["COMPANY"],"type_strict":"any"}`, "twin-2 twin-1"},
 		"an identifier decides":               {`{"query":"Gemini","properties":[{"pid":"identifier:lei","v":"529900t8bm49aursdo55"}]}`, "twin-1*"},
 		"an identifier alone":                 {`{"properties":[{"pid":"identifier:lei","v":["529900T8BM49AURSDO55"]}]}`, "twin-1*"},
+		"a value that has another id now":     {`{"query":"Gemini","properties":[{"pid":"in:OWNS","v":{"id":"twin-4","name":"x"}}]}`, "twin-1*"},
 		"a value that is an entity":           {`{"query":"Gemini","properties":[{"pid":"in:OWNS","v":{"id":"twin-3","name":"x"}}]}`, "twin-1*"},
 		"a property that there is not":        {`{"query":"Amap","properties":[{"pid":"colour","v":true}]}`, "amap*"},
 		"nothing like it":                     {`{"query":"Zzyzx Unheard Of"}`, ""},
@@ -284,6 +288,17 @@ func TestExtend(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, rows); diff != "" {
 		t.Errorf("rows (-want +got):\n%s", diff)
+	}
+	var answer struct {
+		Rows map[string]map[string][]map[string]string
+	}
+	r.get(t, "/reconcile", url.Values{"extend": {`{"ids":["registered","twin-4"],"properties":[{"id":"name"},{"id":"legal_name"}]}`}}, &answer)
+	names := map[string]map[string][]map[string]string{
+		"registered": {"name": {{"str": "Castor Ltd"}}, "legal_name": {{"str": "Castor Ltd"}}},
+		"twin-4":     {"name": {{"str": "<b>Gemini</b>"}}, "legal_name": {{"str": "Cox"}}},
+	}
+	if diff := cmp.Diff(names, answer.Rows); diff != "" {
+		t.Errorf("names (-want +got):\n%s", diff)
 	}
 	if rows := ask(`[{"id":"in:OWNS"}]`); len(rows["twin-1"].(map[string]any)["in:OWNS"].([]any)) != 0 {
 		t.Error("a past owner is shown as one of today")

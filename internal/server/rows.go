@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"maps"
 	"slices"
 	"strings"
 
@@ -25,8 +26,9 @@ type tablePart struct {
 	// parts are its fields; none for a leaf, whose column counts from 0.
 	parts  []*tablePart
 	column int
-	// list: its value is a list; joined: the values of the list are one cell.
-	list, joined bool
+	// list: its value is a list; joined: the values of the list are one cell;
+	// backward: it is a page that was asked for from the end of its list.
+	list, joined, backward bool
 }
 
 // newTable returns the shape of an operation that has been validated.
@@ -44,6 +46,7 @@ func (p *tablePart) add(selections ast.SelectionSet) {
 			part := p.part(s.Alias)
 			part.list = s.Definition.Type.Elem != nil
 			part.joined = part.list && (len(s.SelectionSet) == 0 || s.Definition.Type.Name() == joinedType)
+			part.backward = s.Arguments.ForName("last") != nil
 			part.add(s.SelectionSet)
 		case *ast.InlineFragment:
 			p.add(s.SelectionSet)
@@ -128,21 +131,33 @@ func (p *tablePart) fill(object map[string]any, cells []any, branches *[]branch)
 	}
 }
 
-// join adds what a value holds to the lists in the cells of the part.
+// join adds what a value holds to the lists in the cells of the part. An object that
+// lacks something leaves a gap, nil, so that the lists of its cells stay side by side.
 func (p *tablePart) join(value any, cells []any) {
+	add := func(value any) {
+		list, _ := cells[p.column].([]any)
+		cells[p.column] = append(list, value)
+	}
 	switch value := value.(type) {
 	case []any:
 		for _, element := range value {
-			p.join(element, cells)
+			if element != nil {
+				p.join(element, cells)
+			}
 		}
 	case map[string]any:
 		for _, part := range p.parts {
 			part.join(value[part.key], cells)
 		}
 	case nil:
+		for _, part := range p.parts {
+			part.join(nil, cells)
+		}
+		if len(p.parts) == 0 {
+			add(nil)
+		}
 	default:
-		list, _ := cells[p.column].([]any)
-		cells[p.column] = append(list, value)
+		add(value)
 	}
 }
 
@@ -160,7 +175,7 @@ func objectsIn(value any, found []map[string]any) []map[string]any {
 }
 
 // cellText writes a cell as text: a list with a semicolon and a space between
-// its values.
+// its values, unless there are none but gaps.
 func cellText(cell any) string {
 	switch cell := cell.(type) {
 	case nil:
@@ -172,9 +187,78 @@ func cellText(cell any) string {
 		for i, value := range cell {
 			texts[i] = cellText(value)
 		}
+		if !slices.ContainsFunc(cell, func(value any) bool { return value != nil }) {
+			return ""
+		}
 		return strings.Join(texts, "; ")
 	default:
 		text, _ := json.Marshal(cell) // it was JSON
 		return string(text)
+	}
+}
+
+// pageKey is the name under which a table asks of every page whether it is all of its
+// list. Names that begin so are GraphQL's own, and no column is called so.
+const pageKey = "__page"
+
+// askPages returns selections that ask that of every page among them, too. They are
+// copies, since documents are shared; fragments stand where they were spread.
+func askPages(set ast.SelectionSet) ast.SelectionSet {
+	asked := make(ast.SelectionSet, 0, len(set)+1)
+	var on *ast.Definition
+	for _, s := range set {
+		switch s := s.(type) {
+		case *ast.Field:
+			own := *s
+			own.SelectionSet = askPages(s.SelectionSet)
+			on = s.ObjectDefinition
+			asked = append(asked, &own)
+		case *ast.InlineFragment:
+			own := *s
+			own.SelectionSet = askPages(s.SelectionSet)
+			asked = append(asked, &own)
+		case *ast.FragmentSpread:
+			asked = append(asked, &ast.InlineFragment{
+				TypeCondition: s.Definition.TypeCondition, Directives: s.Directives, SelectionSet: askPages(s.Definition.SelectionSet),
+				ObjectDefinition: s.Definition.Definition, Position: s.Position,
+			})
+		}
+	}
+	if on == nil {
+		return asked
+	}
+	if info := on.Fields.ForName("pageInfo"); info != nil {
+		page := &ast.Field{Alias: pageKey, Name: info.Name, Definition: info, ObjectDefinition: on}
+		for _, name := range []string{"hasNextPage", "hasPreviousPage"} {
+			page.SelectionSet = append(page.SelectionSet, &ast.Field{
+				Alias: name, Name: name, Definition: &ast.FieldDefinition{Name: name, Type: ast.NonNullNamedType("Boolean", nil)},
+			})
+		}
+		asked = append(asked, page)
+	}
+	return asked
+}
+
+// cut returns the paths of the lists of which an answer holds a page and not the end,
+// sorted.
+func (t *table) cut(data map[string]any) []string {
+	found := make(map[string]bool)
+	t.root.cut(data, nil, found)
+	return slices.Sorted(maps.Keys(found))
+}
+
+func (p *tablePart) cut(value any, path []string, found map[string]bool) {
+	switch value := value.(type) {
+	case []any:
+		for _, element := range value {
+			p.cut(element, path, found)
+		}
+	case map[string]any:
+		if page, ok := value[pageKey].(map[string]any); ok && (page["hasNextPage"] == true && !p.backward || page["hasPreviousPage"] == true && p.backward) {
+			found[strings.Join(path, ".")] = true
+		}
+		for _, part := range p.parts {
+			part.cut(value[part.key], append(path, part.key), found)
+		}
 	}
 }

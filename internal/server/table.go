@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,6 +22,10 @@ const (
 	csvPath    = "/graphql.csv"
 	ndjsonPath = "/graphql.ndjson"
 )
+
+// MoreHeader is the HTTP header that lists the paths of the lists of which a table
+// holds a page and not the end: half of a list looks like a whole one.
+const MoreHeader = "Keiretsu-More"
 
 // maxCells bounds a table: many lists side by side have many rows and columns,
 // and few cells with anything in them.
@@ -61,6 +66,9 @@ func (t tableTransport) Do(w http.ResponseWriter, r *http.Request, exec graphql.
 				return &problem{http.StatusBadRequest, codeBadUserInput, "only queries are answered with a table; send everything else to /graphql"}
 			}
 			shape = newTable(op.Operation)
+			own := *op.Operation
+			own.SelectionSet = askPages(own.SelectionSet)
+			op.Operation = &own
 			return nil
 		},
 	})
@@ -91,6 +99,9 @@ func (t tableTransport) Do(w http.ResponseWriter, r *http.Request, exec graphql.
 		return
 	}
 	req.code = "OK"
+	if cut := shape.cut(data); len(cut) > 0 {
+		w.Header().Set(MoreHeader, strings.Join(cut, ", "))
+	}
 	name := "table"
 	if op := req.operation; op != "anonymous" {
 		name = op

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/vektah/gqlparser/v2"
 	"github.com/vektah/gqlparser/v2/ast"
+	"github.com/vektah/gqlparser/v2/formatter"
 	"github.com/vektah/gqlparser/v2/validator/rules"
 
 	"keiretsu/internal/auth"
@@ -21,9 +22,12 @@ import (
 const tableSchema = `
 type Query { company: Company companies: [Company!]! matrix: [[Thing]] things: [Thing] }
 interface Thing { id: ID! }
-type Company implements Thing { id: ID! name: String tags: [String!] at: Place subsidiaries: [Company!] people: [Person] citations: [Citation!]! }
+type Company implements Thing { id: ID! name: String tags: [String!] at: Place subsidiaries: [Company!] people: [Person] citations: [Citation!]! page(first: Int, last: Int): Page! }
 type Person implements Thing { id: ID! age: Int }
 type Place { city: String streets: [String] }
+type Page { nodes: [Thing!]! edges: [Edge!]! pageInfo: PageInfo! }
+type Edge { node: Company! }
+type PageInfo { hasNextPage: Boolean! hasPreviousPage: Boolean! }
 type Citation { claim: ID! source: Source! }
 type Source { title: String langs: [String!] }
 `
@@ -63,8 +67,8 @@ func TestTables(t *testing.T) {
 		"lists of values and citations are cells": {
 			`{ company { tags citations { claim source { title langs } } at { streets } } }`,
 			`{"company":{"tags":["p","q"],"citations":[{"claim":"c-1","source":{"title":"T","langs":["en","zh"]}},{"claim":"c-2","source":{"title":null,"langs":[]}}],"at":{"streets":[null,"s"]}}}`,
-			"company.tags,company.citations.claim,company.citations.source.title,company.citations.source.langs,company.at.streets\np; q,c-1; c-2,T,en; zh,s\n",
-			`{"company.tags":["p","q"],"company.citations.claim":["c-1","c-2"],"company.citations.source.title":["T"],"company.citations.source.langs":["en","zh"],"company.at.streets":["s"]}`,
+			"company.tags,company.citations.claim,company.citations.source.title,company.citations.source.langs,company.at.streets\np; q,c-1; c-2,T; ,en; zh,s\n",
+			`{"company.tags":["p","q"],"company.citations.claim":["c-1","c-2"],"company.citations.source.title":["T",null],"company.citations.source.langs":["en","zh"],"company.at.streets":["s"]}`,
 		},
 		"fragments": {
 			`{ things { __typename id ... on Company { name } ...P } } fragment P on Person { id age }`,
@@ -117,6 +121,42 @@ func TestTables(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestCutPages: lists of which there is more than a page are named, wherever they
+// stand and however they were asked for, and the rows do not tell of it.
+func TestCutPages(t *testing.T) {
+	schema := gqlparser.MustLoadSchema(&ast.Source{Input: tableSchema})
+	doc, errs := gqlparser.LoadQueryWithRules(schema, `{ companies { all: page { nodes { id } } ...P } } fragment P on Company { back: page(last: 1) { edges { node { page { ... on Page { nodes { id } } } } } } }`, rules.NewDefaultRules())
+	if errs != nil {
+		t.Fatal(errs)
+	}
+	op := doc.Operations[0]
+	shape := newTable(op)
+	var asked strings.Builder
+	formatter.NewFormatter(&asked, formatter.WithIndent(" ")).FormatQueryDocument(&ast.QueryDocument{Operations: ast.OperationList{{Operation: ast.Query, SelectionSet: askPages(op.SelectionSet)}}})
+	const info = "__page: pageInfo { hasNextPage hasPreviousPage }"
+	want := "query { companies { all: page { nodes { id } " + info + " } ... on Company { back: page(last: 1) { edges { node { page { ... on Page { nodes { id } " + info + " } } } } " + info + " } } } }"
+	if diff := cmp.Diff(want, strings.Join(strings.Fields(asked.String()), " ")); diff != "" {
+		t.Errorf("asked (-want +got):\n%s", diff)
+	}
+	if len(op.SelectionSet[0].(*ast.Field).SelectionSet) != 2 {
+		t.Error("the document itself was changed")
+	}
+	var data map[string]any
+	const yes, no = `"__page":{"hasNextPage":true,"hasPreviousPage":false}`, `"__page":{"hasNextPage":false,"hasPreviousPage":true}`
+	if err := decode([]byte(`{"companies":[
+		{"all":{"nodes":[{"id":"a"}],`+no+`},"back":{"edges":[],`+yes+`}},
+		{"all":{"nodes":[{"id":"b"}],`+yes+`},"back":{"edges":[{"node":{"page":{"nodes":[],`+yes+`}}}],`+yes+`}}]}`), &data); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"companies.all", "companies.back.edges.node.page"}, shape.cut(data)); diff != "" {
+		t.Errorf("cut (-want +got):\n%s", diff)
+	}
+	var out strings.Builder
+	if err := writeCSV(&out, shape, data); err != nil || strings.Contains(out.String(), "true") {
+		t.Errorf("%v:\n%s", err, out.String())
 	}
 }
 

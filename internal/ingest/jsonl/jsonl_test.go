@@ -166,6 +166,7 @@ func TestBrokenFiles(t *testing.T) {
 		"another format":  {"id,name\n1,Acme\n", `f:1: this is no jsonl file of Keiretsu: the first line of one is {"keiretsu":{"format":"keiretsu-jsonl","version":1}}`},
 		"other JSON":      {`{"id":"a","schema":"Company"}` + "\n", "f:1: this is no jsonl file of Keiretsu"},
 		"a later version": {`{"keiretsu":{"format":"keiretsu-jsonl","version":9}}` + "\n", "f:1: the file is of version 9 of the format, and this program knows 1; use a newer one"},
+		"who is who":      {`{"keiretsu":{"format":"keiretsu-jsonl","version":1,"identities":"guessed"}}` + "\n", `f:1: identities: "guessed": expected "stated", or nothing`},
 		"empty":           {"", "f:1: the file is empty"},
 		"Latin-1":         {head + "{\"source\":{\"id\":\"m\",\"title\":\"M\xfcller\"}}\n", "f:2: the line is not UTF-8"},
 	} {

@@ -87,13 +87,14 @@ func (r *reader) line(text ingest.Line) {
 	switch {
 	case !r.begun:
 		r.begun = true
-		if err != nil || l.Header == nil || l.Header.Format != formatName {
+		switch {
+		case err != nil || l.Header == nil || l.Header.Format != formatName:
 			r.fail(ingest.Brokenf(at, `this is no jsonl file of Keiretsu: the first line of one is {"keiretsu":{"format":%q,"version":%d}}`, formatName, Version))
-		} else if l.Header.Version > Version {
+		case l.Header.Version > Version:
 			r.fail(ingest.Brokenf(at, "the file is of version %d of the format, and this program knows %d; use a newer one", l.Header.Version, Version))
-		} else if l.Header.Identities == identitiesStated {
+		case l.Header.Identities == identitiesStated:
 			r.emit(&ingest.Settled{At: at})
-		} else if l.Header.Identities != "" {
+		case l.Header.Identities != "":
 			r.fail(ingest.Brokenf(at, "identities: %q: expected %q, or nothing", l.Header.Identities, identitiesStated))
 		}
 	case err != nil && text.Unended && !json.Valid(text.Text):
