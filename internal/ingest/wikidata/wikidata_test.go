@@ -108,7 +108,7 @@ func entityOf(id string) string {
 }
 
 func timeOf(at string, precision int) string {
-	return fmt.Sprintf(`{"snaktype":"value","datavalue":{"type":"time","value":{"time":"%s","precision":%d}}}`, at, precision)
+	return fmt.Sprintf(`{"snaktype":"value","datavalue":{"type":"time","value":{"time":%q,"precision":%d}}}`, at, precision)
 }
 
 func snakOf(kind, value string) *snak {
