@@ -163,6 +163,27 @@ func TestImportOverHTTP(t *testing.T) {
 	refuses(t, []string{"import", "jsonl", broken, "--server", p.url, "--token", writer}, "broken:3: ", "cut off")
 	refuses(t, []string{"import", "jsonl", dir, "--server", p.url, "--token", writer}, "is a folder")
 	refuses(t, []string{"import", "jsonl", one, "--server", "http://127.0.0.1:1", "--token", writer}, "nothing answers at http://127.0.0.1:1", "whether the server runs")
+	for path, words := range map[string]string{
+		"nonsense": "there is no format", "csv": "a table needs a mapping", "jsonl?dataset=d": "cannot be issues of a data set", "jsonl?dryrun=true": "there is no parameter",
+	} {
+		body, never := io.Pipe() // what is wrong with a request is told before its file comes
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.url+"/import/"+path, body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		request.Header.Set("Authorization", "Bearer "+writer)
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(response.Body)
+		if err := errors.Join(err, response.Body.Close(), never.Close()); err != nil {
+			t.Fatal(err)
+		}
+		if response.StatusCode != http.StatusBadRequest || !strings.Contains(string(text), words) {
+			t.Errorf("POST /import/%s: status %d: %s", path, response.StatusCode, text)
+		}
+	}
 	if said := command(t, append(args, "--token", writer, "--dry-run")...); !strings.Contains(said, "5 claims would be new") {
 		t.Errorf("dry run:\n%s", said)
 	}

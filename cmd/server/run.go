@@ -131,6 +131,10 @@ func (c *serve) Run(ctx context.Context, m *Main, f *folder) (err error) {
 		Exports:       admin.overHTTP(),
 		Import: &control.Uploads{
 			Admin: admin, Logger: log, Keep: f.kept,
+			Check: func(q control.ImportRequest) error {
+				_, err := requested(q)
+				return err
+			},
 			By: func(ctx context.Context) string { return auth.PrincipalFrom(ctx).Name },
 		},
 		Principal: knownName,

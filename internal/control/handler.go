@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"mime"
 	"net/http"
+	"strconv"
 	"time"
 
 	"keiretsu/internal/ingest"
@@ -267,9 +268,11 @@ type failure struct {
 }
 
 func fail(w http.ResponseWriter, status int, text string) {
+	body, _ := json.Marshal(failure{text}) // a text can always be written
 	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(failure{text}) // a caller who has gone hears nothing
+	_, _ = w.Write(body) // a caller who has gone hears nothing
 }
 
 func answer(w http.ResponseWriter, v any) {

@@ -23,6 +23,8 @@ import (
 // Uploads are files that are sent to be imported.
 type Uploads struct {
 	Admin Admin
+	// Check returns what is wrong with a request, before its file is awaited.
+	Check func(ImportRequest) error
 	// Keep copies what is sent into a file of its own, to be removed after the
 	// import.
 	Keep func(ctx context.Context, from io.Reader) (path string, remove func(), err error)
@@ -46,15 +48,24 @@ func (u *Uploads) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fail(w, http.StatusMethodNotAllowed, "send the file by POST")
 		return
 	}
-	patient := http.NewResponseController(w)
-	_ = patient.SetReadDeadline(time.Time{})
-	_ = patient.SetWriteDeadline(time.Time{})
 	w.Header().Set("Cache-Control", "no-store")
 	q := ImportRequest{Format: r.URL.Path[1:], By: u.By(r.Context())}
-	if err := q.read(r.URL.Query()); err != nil {
+	err := q.read(r.URL.Query())
+	if err == nil {
+		err = u.Check(q)
+	}
+	patient := http.NewResponseController(w)
+	if err != nil {
+		// Some clients listen to the answer at once, others when they have sent
+		// the file; for them it is read as long as a request may take.
+		_ = patient.EnableFullDuplex()
 		fail(w, http.StatusBadRequest, err.Error())
+		_ = patient.Flush()
+		_, _ = io.Copy(io.Discard, r.Body)
 		return
 	}
+	_ = patient.SetReadDeadline(time.Time{})
+	_ = patient.SetWriteDeadline(time.Time{})
 	path, remove, err := u.Keep(r.Context(), http.MaxBytesReader(w, r.Body, maxUpload))
 	if err != nil {
 		h.refuse(w, "upload", err)

@@ -129,5 +129,8 @@ func (r *recorder) Write(b []byte) (int, error) {
 	return n, err
 }
 
+// Flush implements http.Flusher, for whoever compresses answers asks for that alone.
+func (r *recorder) Flush() { _ = http.NewResponseController(r.ResponseWriter).Flush() }
+
 // Unwrap lets http.ResponseController reach the connection.
 func (r *recorder) Unwrap() http.ResponseWriter { return r.ResponseWriter }

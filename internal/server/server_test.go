@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bufio"
 	"compress/gzip"
 	"context"
 	"encoding/json"
@@ -16,6 +17,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/prometheus/client_golang/prometheus"
+
+	"keiretsu/internal/auth"
 )
 
 func TestRoutes(t *testing.T) {
@@ -431,4 +434,53 @@ func TestServeReportsARequestThatCannotBeStopped(t *testing.T) {
 	}
 	close(finish)
 	<-got
+}
+
+// TestLinesComeAtOnce: what an import says on its way is sent when it is flushed,
+// also to clients that take compressed answers.
+func TestLinesComeAtOnce(t *testing.T) {
+	heard := make(chan struct{})
+	access, tokens := newAccess(t)
+	r := newRig(t, func(c *Config) {
+		c.Access = access
+		c.Import = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/x-ndjson")
+			_, _ = io.WriteString(w, "first\n")
+			_ = http.NewResponseController(w).Flush()
+			select {
+			case <-heard:
+				_, _ = io.WriteString(w, "second\n")
+			case <-r.Context().Done():
+			}
+		})
+	})
+	served := httptest.NewServer(r)
+	defer served.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for _, encoding := range []string{"gzip", "identity"} {
+		req, err := http.NewRequestWithContext(ctx, http.MethodPost, served.URL+"/import/jsonl", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "Bearer "+tokens[auth.ScopeWrite])
+		if encoding == "identity" { // gzip is what the client asks for by itself
+			req.Header.Set("Accept-Encoding", encoding)
+		}
+		resp, err := served.Client().Do(req)
+		if err != nil {
+			t.Fatalf("%s: %v", encoding, err)
+		}
+		lines := bufio.NewReader(resp.Body)
+		if line, err := lines.ReadString('\n'); err != nil || line != "first\n" {
+			t.Fatalf("%s: status %d, %q, %v", encoding, resp.StatusCode, line, err)
+		}
+		heard <- struct{}{}
+		if line, err := lines.ReadString('\n'); err != nil || line != "second\n" {
+			t.Errorf("%s: %q, %v", encoding, line, err)
+		}
+		if err := resp.Body.Close(); err != nil {
+			t.Error(err)
+		}
+	}
 }
