@@ -54,6 +54,23 @@ func (f *Format) CheckDataset(name string, complete bool) error {
 	return nil
 }
 
+// checkOrder returns a *Broken where the graph holds a newer issue of a source of the
+// data set: an older one would take back what has changed since.
+func (l *loading) checkOrder(ctx context.Context, s *Source) error {
+	issued, err := kg.ParseDate(s.Updated.Value)
+	if l.Dataset == "" || l.Graph == nil || err != nil {
+		return nil
+	}
+	records, err := l.Graph.Records(ctx, []kg.ID{id(s.ID)})
+	if err != nil {
+		return fmt.Errorf("ingest: look up what the graph holds: %w", err)
+	}
+	if held, ok := records[0].(*kg.Source); ok && held.Updated.Placed() && issued.Latest() < held.Updated.Latest() {
+		return Brokenf(s.At, "this is the issue of %s, and the graph holds that of %s: import issues in their order, or this one without --dataset", issued, held.Updated)
+	}
+	return nil
+}
+
 // issue is what the files say, by hashes: with tens of millions of claims, the
 // chance that one outdated claim is taken for a current one is one in ten thousand.
 type issue struct {

@@ -326,6 +326,11 @@ func (l *loading) verify(ctx context.Context) error {
 		if m, ok := it.draft.(*Moment); ok && (l.first.IsZero() || m.Time.Before(l.first)) {
 			l.first = m.Time
 		}
+		if s, ok := it.draft.(*Source); ok {
+			if err := l.checkOrder(ctx, s); err != nil {
+				return err
+			}
+		}
 		l.settled.learn(it.draft)
 		l.total = it.ordinal + 1
 		if l.DryRun {

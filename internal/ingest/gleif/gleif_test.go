@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"keiretsu/internal/ingest"
 	"keiretsu/internal/ingest/gleif"
 	"keiretsu/internal/ingest/ingesttest"
 	"keiretsu/internal/kg"
@@ -210,6 +211,27 @@ func TestDeletions(t *testing.T) {
 				t.Errorf("what stands (-want +got):\n%s\n%s", diff, ingesttest.Claims(t, store))
 			}
 		})
+	}
+}
+
+// TestIssuesComeInOrder: an older issue would undo a newer one.
+func TestIssuesComeInOrder(t *testing.T) {
+	const text = "LEI,Exception.Category,Exception.Reason.1\n020BQJXAXCZNLKIN7326,DIRECT_ACCOUNTING_CONSOLIDATION_PARENT,NO_LEI\n"
+	g, _ := ingesttest.NewGraph(t)
+	for _, c := range []struct{ dataset, name, want string }{
+		{"golden", "20240105-repex.csv", ""},
+		{"golden", "20240105-0800-repex.csv", ""},
+		{"golden", "20240104-repex.csv", "20240104-repex.csv:1: this is the issue of 2024-01-04, and the graph holds that of 2024-01-05: import issues in their order, or this one without --dataset"},
+		{"other", "20240104-repex.csv", ""},
+		{"", "20240104-repex.csv", ""},
+		{"golden", "repex.csv", ""},
+		{"golden", "20240106-repex.csv", ""},
+	} {
+		i := &ingest.Import{Format: gleif.Format, Files: []ingest.File{ingesttest.File(c.name, []byte(text))}, Graph: g.Stream(), Dataset: c.dataset}
+		_, err := i.Run(t.Context())
+		if got := fmt.Sprint(err); got != c.want && (c.want != "" || err != nil) {
+			t.Errorf("%s of %q: got %v, want %q", c.name, c.dataset, err, c.want)
+		}
 	}
 }
 
