@@ -348,7 +348,7 @@ func (f *folder) readable(ctx context.Context, name string, stdin io.Reader) (fi
 		if err != nil {
 			return control.ImportFile{}, false, err
 		}
-		if info.Mode().IsRegular() || info.IsDir() {
+		if info.Mode().IsRegular() {
 			path, err := filepath.Abs(name)
 			return control.ImportFile{Path: path, Name: name}, false, err
 		}

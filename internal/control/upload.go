@@ -72,7 +72,7 @@ func (u *Uploads) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	defer remove()
-	q.Files = []ImportFile{{Path: path, Name: cmp.Or(r.URL.Query().Get("name"), "upload")}}
+	q.Files[0].Path = path
 	w.Header().Set("Content-Type", "application/x-ndjson")
 	h.stream(w, r, "import", func(ctx context.Context, to io.Writer) error { return tellImport(ctx, u.Admin, q, to, w) })
 }
@@ -91,9 +91,11 @@ func (q *ImportRequest) read(query url.Values) error {
 			return kg.Invalidf("", "there is no parameter %.40q; there are %s", name, strings.Join(parameters, ", "))
 		}
 	}
-	if name := query.Get("name"); len(name) > maxName || strings.ContainsFunc(name, unicode.IsControl) || !utf8.ValidString(name) {
+	name := query.Get("name")
+	if len(name) > maxName || strings.ContainsFunc(name, unicode.IsControl) || !utf8.ValidString(name) {
 		return kg.Invalidf("name", "a name of a file has at most %d bytes and no control characters", maxName)
 	}
+	q.Files = []ImportFile{{Name: cmp.Or(name, "upload")}}
 	if q.Mapping = query.Get("mapping"); q.Mapping != "" {
 		q.MappingName = "mapping"
 	}

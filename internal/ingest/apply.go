@@ -119,11 +119,7 @@ func (l *loading) drop(b *batch, rejection *kg.Rejection) {
 		if p.In == kg.InRetractions && errors.Is(p.Err, kg.ErrNotFound) {
 			continue // what was never recorded need not be taken back
 		}
-		reason := p.Err.Error()
-		if invalid, ok := errors.AsType[*kg.InvalidError](p.Err); ok {
-			reason = invalid.Reason // the place says where
-		}
-		l.report.Dropped.add(&Problem{b.origins[p.In][p.Index], reason})
+		l.report.Dropped.add(&Problem{b.origins[p.In][p.Index], reasonOf(p.Err)})
 	}
 	w := &b.out
 	w.Sources = without(w.Sources, refused[kg.InSources])

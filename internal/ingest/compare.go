@@ -315,12 +315,8 @@ func (l *loading) keep(claims []*kg.Claim, rejection *kg.Rejection) []*kg.Claim 
 }
 
 func (l *loading) keptBecause(c *kg.Claim, err error) {
-	reason := err.Error()
-	if invalid, ok := errors.AsType[*kg.InvalidError](err); ok {
-		reason = invalid.Reason
-	}
 	l.report.Dropped.add(&Problem{
 		Position{File: fmt.Sprintf("%s, record %s", c.Source, c.Locator)},
-		"is gone from the data set, and what it said stays: " + reason,
+		"is gone from the data set, and what it said stays: " + reasonOf(err),
 	})
 }

@@ -49,6 +49,23 @@ func word[T any](b *batch, what string, t Text, known map[string]T) T {
 	return v
 }
 
+// WrongKind says what is wrong with a word for a kind of entity, "" where nothing is.
+func WrongKind(text string) string { return wrongWord("a kind of entity", text, entityKinds) }
+
+// WrongRelationType says what is wrong with a word for a type of relation, "" where
+// nothing is.
+func WrongRelationType(text string) string {
+	return wrongWord("a type of relation", text, relationTypes)
+}
+
+func wrongWord[T any](what, text string, known map[string]T) string {
+	b := &batch{}
+	if word(b, what, Text{Value: text}, known); len(b.problems) > 0 {
+		return b.problems[0].Reason
+	}
+	return ""
+}
+
 // meant asks whether the nearest of the known words was meant, and says
 // something else where none is near.
 func meant[S ~string, T any](b *batch, word S, known map[S]T, otherwise string) string {

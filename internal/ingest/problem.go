@@ -23,6 +23,14 @@ func (p *Problem) Error() string { return p.At.String() + ": " + p.Reason }
 // Is reports that every Problem is a kg.ErrInvalid.
 func (p *Problem) Is(target error) bool { return target == kg.ErrInvalid }
 
+// reasonOf returns what is wrong without where, which the place of a problem says.
+func reasonOf(err error) string {
+	if invalid, ok := errors.AsType[*kg.InvalidError](err); ok {
+		return invalid.Reason
+	}
+	return err.Error()
+}
+
 // MaxProblems bounds the problems listed in Problems.
 const MaxProblems = kg.MaxProblems
 
@@ -87,11 +95,7 @@ func (b *batch) rejected(err error) error {
 		return fmt.Errorf("ingest: write to the graph: %w", err)
 	}
 	for _, p := range rejection.Problems {
-		reason := p.Err.Error()
-		if invalid, ok := errors.AsType[*kg.InvalidError](p.Err); ok {
-			reason = invalid.Reason // the place says where
-		}
-		b.problems.add(b.origins[p.In][p.Index], "%s", reason)
+		b.problems.add(b.origins[p.In][p.Index], "%s", reasonOf(p.Err))
 	}
 	return b.problems.orNil(rejection.More)
 }

@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"context"
-	"errors"
 	"hash/maphash"
 	"slices"
 
@@ -129,11 +128,7 @@ func (t *trial) look(ctx context.Context, graph Graph, b *batch) error {
 			}
 		}
 		if err != nil {
-			reason := err.Error()
-			if invalid, ok := errors.AsType[*kg.InvalidError](err); ok {
-				reason = invalid.Reason
-			}
-			t.report.Dropped.add(&Problem{b.origins[kg.InClaims][i], reason})
+			t.report.Dropped.add(&Problem{b.origins[kg.InClaims][i], reasonOf(err)})
 			continue
 		}
 		seen[c.ContentID()] = true

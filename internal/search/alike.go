@@ -16,10 +16,11 @@ const maxAlike = 200
 
 // Alike says how alike two names are, from 0 for nothing in common to 1 for
 // equal, whatever their case, accents, punctuation and script, in whatever order
-// their words stand, and as they are or without legal forms: one less the part of the letters that have to be
-// added, left out, exchanged or swapped with a neighbour (the distance of Damerau
-// and Levenshtein, each stretch of letters edited once). Names in other scripts
-// are compared by their sound as well, which counts nine tenths.
+// their words stand, and as they are or without legal forms: one less the part of
+// the letters that have to be added, left out, exchanged or swapped with a neighbour
+// (the distance of Damerau and Levenshtein, each stretch of letters edited once).
+// Names in other scripts are compared by their sound as well, which counts nine
+// tenths.
 func Alike(a, b string) float64 {
 	best := likeWords(kg.FoldWords(a), kg.FoldWords(b))
 	if best == 1 {

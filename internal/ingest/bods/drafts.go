@@ -2,7 +2,6 @@ package bods
 
 import (
 	"cmp"
-	"regexp"
 	"strings"
 	"unicode"
 
@@ -182,19 +181,20 @@ func (r *reader) entity(at ingest.Position, s *statement) []ingest.Draft {
 		}
 	}
 	if code := jurisdiction(s); code != "" && s.kind == "entity" {
+		country, _ := ingest.Country(at, code)
 		drafts = append(drafts, &ingest.Relation{
-			At: at, Type: at.Text("related_to"), From: d.ID, To: at.Text(ingest.NewID("country", code)), Text: at.Text(kg.RegisteredIn), Cites: d.Cites,
+			At: at, Type: at.Text("related_to"), From: d.ID, To: country, Text: at.Text(kg.RegisteredIn), Cites: d.Cites,
 		})
 	}
 	return drafts
 }
 
-// jurisdictionForm matches codes of ISO 3166, for countries and parts of them.
-var jurisdictionForm = regexp.MustCompile(`^[A-Z]{2}(-[A-Z0-9]{1,3})?$`)
-
 // jurisdiction returns the code of the jurisdiction of an entity, "" where there is none.
 func jurisdiction(s *statement) string {
-	return jurisdictionForm.FindString(strings.ToUpper(s.details.Jurisdiction.Code))
+	if code := strings.ToUpper(s.details.Jurisdiction.Code); ingest.IsJurisdiction(code) {
+		return code
+	}
+	return ""
 }
 
 // place describes the jurisdiction of an entity the first time that one is named, so
@@ -205,10 +205,10 @@ func (r *reader) place(at ingest.Position, s *statement) ingest.Draft {
 		return nil
 	}
 	r.places[code] = true
+	id, known := ingest.Country(at, code)
 	return &ingest.Entity{
-		At: at, ID: at.Text(ingest.NewID("country", code)), Kind: at.Text("place"), Cites: r.cites(at, s),
-		Names:       []ingest.Name{{Text: at.Text(cmp.Or(strings.Join(strings.Fields(s.details.Jurisdiction.Name), " "), code)), Kind: at.Text("alias")}},
-		Identifiers: []ingest.Identifier{{Scheme: at.Text("iso3166"), Value: at.Text(code)}},
+		At: at, ID: id, Kind: known.Kind, Identifiers: known.Identifiers, Cites: r.cites(at, s),
+		Names: []ingest.Name{{Text: at.Text(cmp.Or(strings.Join(strings.Fields(s.details.Jurisdiction.Name), " "), code)), Kind: at.Text("alias")}},
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"errors"
-	"fmt"
 	"io"
 	"maps"
 	"regexp"
@@ -15,7 +14,6 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"keiretsu/internal/ingest"
-	"keiretsu/internal/kg"
 )
 
 // Mapping tells what the rows of a table say. Texts in it are templates:
@@ -217,37 +215,20 @@ func (r *Row) check() string {
 // mapping itself and not in a column, or "".
 func (r *Row) checkWords() string {
 	wrong := ""
-	check := func(what, word string, known func(yield func(string) bool)) {
-		lower := strings.ToLower(word)
-		if wrong != "" || word == "" || reference.MatchString(word) || slices.Contains(slices.Collect(known), lower) {
-			return
+	check := func(what func(word string) string, word string) {
+		if wrong == "" && !reference.MatchString(word) {
+			wrong = what(strings.ToLower(word))
 		}
-		otherwise := "expected one of " + strings.Join(slices.Collect(known), ", ")
-		if near := ingest.Nearest(lower, known); near != "" {
-			otherwise = "did you mean " + near + "?"
-		}
-		wrong = fmt.Sprintf("%.40q is not %s; %s", word, what, otherwise)
 	}
 	if e := r.Entity; e != nil {
-		check("a kind of entity", e.Kind, wordsOf(kg.KindCompany, kg.KindConcept))
+		check(ingest.WrongKind, e.Kind)
 	}
 	if x := r.Relation; x != nil {
-		check("a type of relation", x.Type, wordsOf(kg.Owns, kg.Controls))
-		check("a kind of entity", x.FromKind, wordsOf(kg.KindCompany, kg.KindConcept))
-		check("a kind of entity", x.ToKind, wordsOf(kg.KindCompany, kg.KindConcept))
+		check(ingest.WrongRelationType, x.Type)
+		check(ingest.WrongKind, x.FromKind)
+		check(ingest.WrongKind, x.ToKind)
 	}
 	return wrong
-}
-
-// wordsOf lists the names of an enumeration as mappings write them.
-func wordsOf[T interface {
-	~uint8
-	String() string
-}](first, last T) func(yield func(string) bool) {
-	return func(yield func(string) bool) {
-		for v := first; v <= last && yield(strings.ToLower(v.String())); v++ {
-		}
-	}
 }
 
 // decimal is the mark between whole numbers and fractions.

@@ -129,12 +129,9 @@ func (w *writer) thing(at ingest.Position, e *entity) (drafts []ingest.Draft, wr
 	}
 	for _, p := range []struct{ property, text string }{{"jurisdiction", kg.RegisteredIn}, {"mainCountry", kg.SeatedIn}, {"country", kg.LinkedTo}} {
 		for _, code := range e.values(p.property) {
+			country, hint := ingest.Country(at, strings.ToUpper(code))
 			drafts = append(drafts, &ingest.Relation{
-				At: at, Type: at.Text("related_to"), From: d.ID, To: at.Text(ingest.NewID("country", strings.ToUpper(code))), Text: at.Text(p.text), Cites: cites,
-				ToHint: &ingest.Hint{
-					Kind: at.Text("place"), Name: at.Text(strings.ToUpper(code)), Sure: true,
-					Identifiers: []ingest.Identifier{{Scheme: at.Text("iso3166"), Value: at.Text(strings.ToUpper(code))}},
-				},
+				At: at, Type: at.Text("related_to"), From: d.ID, To: country, ToHint: hint, Text: at.Text(p.text), Cites: cites,
 			})
 		}
 	}

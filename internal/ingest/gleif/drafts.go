@@ -174,7 +174,7 @@ func (w *writer) entity(at ingest.Position, e *entity, p *problems) []ingest.Dra
 	slices.SortFunc(drafts[1:], func(a, b ingest.Draft) int {
 		return strings.Compare(b.(*ingest.Figure).Metric.Value, a.(*ingest.Figure).Metric.Value)
 	})
-	if jurisdictionForm.MatchString(e.jurisdiction) {
+	if ingest.IsJurisdiction(e.jurisdiction) {
 		drafts = append(drafts, located(at, e, cites, "related_to", kg.RegisteredIn, e.jurisdiction))
 	}
 	if countryForm.MatchString(e.office.country) {
@@ -193,20 +193,12 @@ func (w *writer) entity(at ingest.Position, e *entity, p *problems) []ingest.Dra
 	return drafts
 }
 
-var (
-	countryForm      = regexp.MustCompile(`^[A-Z]{2}$`)
-	jurisdictionForm = regexp.MustCompile(`^[A-Z]{2}(-[A-Z0-9]{1,3})?$`)
-)
+var countryForm = regexp.MustCompile(`^[A-Z]{2}$`)
 
 // located returns in which country, or part of one, an entity is, in one way or another.
 func located(at ingest.Position, e *entity, cites []ingest.Citation, relation, text, code string) *ingest.Relation {
-	return &ingest.Relation{
-		At: at, Type: at.Text(relation), Text: at.Text(text), From: at.Text(entityID(e.lei)), To: at.Text(ingest.NewID("country", code)), Cites: cites,
-		ToHint: &ingest.Hint{
-			Kind: at.Text("place"), Name: at.Text(code), Sure: true,
-			Identifiers: []ingest.Identifier{{Scheme: at.Text("iso3166"), Value: at.Text(code)}},
-		},
-	}
+	country, hint := ingest.Country(at, code)
+	return &ingest.Relation{At: at, Type: at.Text(relation), Text: at.Text(text), From: at.Text(entityID(e.lei)), To: country, ToHint: hint, Cites: cites}
 }
 
 func attribute(list []ingest.Attribute, at ingest.Position, key, value string) []ingest.Attribute {
