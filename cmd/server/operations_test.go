@@ -24,15 +24,16 @@ import (
 	"keiretsu/graph"
 )
 
-// operationTime is the longest that any operation made at random may take.
+// operationTime is the longest that any operation made at random may take. Under the
+// race detector, which makes everything many times slower, none is held to it.
 const operationTime = 500 * time.Millisecond
 
 // TestRandomOperations asks a server on the demo facts what a generator makes of
 // its schema: valid, nearly valid, and bent. Reads, writes and subscriptions, by POST
-// and over WebSocket, with a token and without. KEIRETSU_OPERATIONS says how many, KEIRETSU_SEED which ones: a
-// failure names the seed, and the same seed makes the same operations.
+// and over WebSocket, with a token and without. KEIRETSU_OPERATIONS says how many, KEIRETSU_SEED which ones:
+// the same seed makes the same operations, and without one they are always the same.
 func TestRandomOperations(t *testing.T) {
-	count, seed := environmentNumber(t, "KEIRETSU_OPERATIONS", 1500), environmentNumber(t, "KEIRETSU_SEED", uint64(time.Now().UnixNano()))
+	count, seed := environmentNumber(t, "KEIRETSU_OPERATIONS", 1500), environmentNumber(t, "KEIRETSU_SEED", 1)
 	t.Logf("KEIRETSU_SEED=%d KEIRETSU_OPERATIONS=%d", seed, count)
 	data := t.TempDir()
 	token := strings.TrimSpace(command(t, "token", "create", "random", "--scope", "write", "--data", data))
@@ -89,7 +90,7 @@ func TestRandomOperations(t *testing.T) {
 	workers.Wait()
 
 	t.Logf("slowest %s; codes %v", slowest, codes)
-	if slowest > slack*operationTime {
+	if slowest > slack*operationTime && !underRaceDetector {
 		t.Errorf("one took %s, want %s:\n%.3000s", slowest, operationTime, slowestText)
 	}
 	if codes["OK"] < int(count)/10 {
