@@ -31,7 +31,7 @@ func Alike(a, b string) float64 {
 	if best == 1 || isLatin(a) && isLatin(b) {
 		return best
 	}
-	said, other := meaningOf(firstRunes(a, maxName)), meaningOf(firstRunes(b, maxName))
+	said, other := meaningOf(a, x), meaningOf(b, y)
 	meant, _ := said.alike(&other)
 	return max(best, 0.9*likeWords(sound(x), sound(y)), 0.9*meant)
 }

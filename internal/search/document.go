@@ -85,6 +85,9 @@ func newDocument(e *kg.Entity) *document.Document {
 	sets := make(termSets)
 	for i, n := range e.Names {
 		f := foldEntityName(n)
+		if e.Kind == kg.KindPerson {
+			f.meanings = nil // people do not trade under translated names
+		}
 		names[i] = f
 		sets.add(fieldName, f.closed)
 		sets.add(fieldCore, f.core)

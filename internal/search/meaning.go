@@ -17,7 +17,7 @@ const (
 	minForeignSkeleton = 4
 	// bySkeleton is at least how alike two names are that have one skeleton, and
 	// withoutLight what is left of a likeness where a light word is in one name only.
-	bySkeleton   = 0.8
+	bySkeleton   = 0.85
 	withoutLight = 0.9
 	// minTranslated is how many words of trade make a name of nothing else: Bank is no name.
 	minTranslated = 2
@@ -38,7 +38,8 @@ type meaning struct {
 	said []string
 }
 
-func meaningOf(name string) meaning {
+// meaningOf takes a name apart, of which words are the bare ones.
+func meaningOf(name string, words []string) meaning {
 	m := meaning{latin: isLatin(name)}
 	var own [][]rune
 	take := func(word string) bool {
@@ -57,7 +58,7 @@ func meaningOf(name string) meaning {
 		return true
 	}
 	var runs []string
-	for _, word := range bareWords(name) {
+	for _, word := range words {
 		runs = append(runs, scriptRuns(word)...)
 	}
 	for len(runs) > 0 {
@@ -137,11 +138,16 @@ func (m *meaning) spell(own [][]rune) {
 	}
 }
 
-// keys returns the terms under which a name is found by those that say the same. What
-// is written in Latin letters has others than the rest; facing returns those of the
-// other side.
-func (m *meaning) keys() []string { return m.keysOf(m.latin) }
+// keys returns the terms under which a name is found by those that say the same; none
+// for one in Latin letters of which nothing is translated, which is found as it stands.
+func (m *meaning) keys() []string {
+	if m.latin && len(m.trade)+len(m.light) == 0 {
+		return nil
+	}
+	return m.keysOf(m.latin)
+}
 
+// facing returns the keys of names in the other letters that say the same.
 func (m *meaning) facing() []string { return m.keysOf(!m.latin) }
 
 func (m *meaning) keysOf(latin bool) []string {

@@ -47,7 +47,7 @@ func foldEntityName(n kg.Name) folded {
 		words[i] = firstRunes(words[i], maxWord)
 	}
 	words = words[:min(len(words), maxNameWords)]
-	meaning := meaningOf(text)
+	meaning := meaningOf(text, bareWords(text))
 	return folded{
 		text: n.Text, standing: n.Kind, closed: kg.FoldName(text), core: kg.CoreName(text),
 		words: nameWords(text, words), readings: readings(words), meanings: meaning.keys(),

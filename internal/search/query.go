@@ -49,7 +49,7 @@ func ask(text string) *asked {
 		return nil
 	}
 	a.slack, a.sound = slackOf(a.closed), soundOf(a.closed)
-	if m := meaningOf(text); len(m.trade) > 0 {
+	if m := meaningOf(text, bareWords(text)); len(m.trade) > 0 {
 		a.meanings = m.facing()
 	}
 	for _, word := range kg.FoldWords(text) {

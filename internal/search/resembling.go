@@ -148,9 +148,19 @@ func saysTheSame(e *kg.Entity) question {
 	}
 	var keys []question
 	for _, n := range e.Names[:min(len(e.Names), soundingNames)] {
-		m := meaningOf(firstRunes(n.Text, maxName))
+		m := meaningOf(n.Text, bareWords(n.Text))
 		for _, key := range m.facing() {
 			keys = append(keys, term(fieldMeaning, key))
+		}
+		if m.latin || len(m.trade) > 0 || len(m.light) == 0 {
+			continue
+		}
+		// Alibaba, which 阿里巴巴集团 is as well, has nothing to translate.
+		for _, reading := range wholeReadings(strings.Join(m.own, "")) {
+			keys = append(keys, term(fieldCore, reading))
+		}
+		if m.skeleton != "" {
+			keys = append(keys, term(fieldSkeleton, m.skeleton))
 		}
 	}
 	if keys == nil {
@@ -174,9 +184,9 @@ func (x *Index) Resembling(ctx context.Context, of []*kg.Entity, limit int) ([][
 func translated(e *kg.Entity, id kg.ID, names []folded) kg.Resemblance {
 	best := kg.Resemblance{ID: id}
 	for _, n := range e.Names[:min(len(e.Names), soundingNames)] {
-		m := meaningOf(firstRunes(n.Text, maxName))
+		m := meaningOf(n.Text, bareWords(n.Text))
 		for _, name := range names[:min(len(names), soundingNames)] {
-			other := meaningOf(firstRunes(name.text, maxName))
+			other := meaningOf(name.text, bareWords(name.text))
 			if like, said := m.alike(&other); like > best.Likeness {
 				best.Name, best.Other, best.Likeness, best.Translated = n.Text, name.text, like, said
 			}
