@@ -105,8 +105,8 @@ func (s *statement) dated() bool {
 
 // best returns the statements of a property that count: those that are dated, and
 // of the others the preferred ones, or where there are none the normal ones.
-// Deprecated ones never do.
-func (it *item) best(property string) []*statement {
+// Deprecated ones never do. passed is told why another does not.
+func (it *item) best(property string, passed func(reason string)) []*statement {
 	list := it.Claims[property]
 	preferred := false
 	for i := range list {
@@ -114,9 +114,13 @@ func (it *item) best(property string) []*statement {
 	}
 	var best []*statement
 	for i := range list {
-		s := &list[i]
-		if s.Rank == "preferred" || s.Rank == "normal" && (!preferred || s.dated()) {
+		switch s := &list[i]; {
+		case s.Rank == "preferred" || s.Rank == "normal" && (!preferred || s.dated()):
 			best = append(best, s)
+		case s.Rank == "normal":
+			passed("a statement without dates gives way to one that is preferred")
+		default:
+			passed("a statement is deprecated")
 		}
 	}
 	return best
