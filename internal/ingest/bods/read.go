@@ -109,6 +109,11 @@ func spool(in ingest.Input, tell func(error) bool) (_ *spooled, err error) {
 			}
 			continue
 		}
+		for _, reason := range st.unreadable() {
+			if !tell(ingest.Problemf(in.At(v.Line), "%s", reason)) {
+				return nil, errLeft
+			}
+		}
 		for _, replaced := range st.replaces {
 			s.roots[st.id] = replaced
 		}
