@@ -9,13 +9,14 @@ import (
 
 // item is an item of Wikidata, as far as it is read.
 type item struct {
-	ID       string             `json:"id"`
-	Type     string             `json:"type"`
-	Modified string             `json:"modified"`
-	Labels   texts[label]       `json:"labels"`
-	Aliases  texts[[]label]     `json:"aliases"`
-	Claims   texts[[]statement] `json:"claims"`
-	Missing  *json.RawMessage   `json:"missing"`
+	ID       string         `json:"id"`
+	Type     string         `json:"type"`
+	Modified string         `json:"modified"`
+	Labels   texts[label]   `json:"labels"`
+	Aliases  texts[[]label] `json:"aliases"`
+	// Claims are lists of statements by property: most properties are never read.
+	Claims  texts[json.RawMessage] `json:"claims"`
+	Missing *json.RawMessage       `json:"missing"`
 }
 
 // texts is an object by its keys. Where it is empty, PHP writes an empty array.
@@ -107,7 +108,14 @@ func (s *statement) dated() bool {
 // of the others the preferred ones, or where there are none the normal ones.
 // Deprecated ones never do. passed is told why another does not.
 func (it *item) best(property string, passed func(reason string)) []*statement {
-	list := it.Claims[property]
+	if len(it.Claims[property]) == 0 {
+		return nil
+	}
+	var list []statement
+	if json.Unmarshal(it.Claims[property], &list) != nil {
+		passed("the statements of a property cannot be read")
+		return nil
+	}
 	preferred := false
 	for i := range list {
 		preferred = preferred || list[i].Rank == "preferred"

@@ -117,15 +117,16 @@ func TestWhatIsLeftOutIsTold(t *testing.T) {
 		return strings.Replace(value(entityOf("Q3")), `"rank":"normal"`, `"rank":"`+rank+`"`, 1)
 	}
 	for claims, want := range map[string][]string{
-		`"P571":[` + value(timeOf("+1700-00-00T00:00:00Z", 7)) + `]`:                                                 {"f: a date is known to a century or less, or lies before the year 1"},
-		`"P571":[` + value(unknown) + `]`:                                                                            {"f: " + noValue},
-		`"P1128":[` + value(unknown) + `]`:                                                                           {"f: " + noValue},
-		`"P2139":[` + value(quantity("+9", "Q999")) + `]`:                                                            {"f: an amount is in a currency that is not taken"},
-		`"P1278":[` + value(none) + `]`:                                                                              {"f: " + noValue},
-		`"P159":[` + value(unknown) + `]`:                                                                            {"f: " + noValue},
-		`"P127":[` + value(unknown) + `]`:                                                                            nil, // an absence
-		`"P127":[` + rank("deprecated") + `]`:                                                                        {"f: a statement is deprecated"},
-		`"P127":[` + rank("preferred") + `,` + rank("normal") + `]`:                                                  {"f: a statement without dates gives way to one that is preferred"},
+		`"P571":[` + value(timeOf("+1700-00-00T00:00:00Z", 7)) + `]`: {"f: a date is known to a century or less, or lies before the year 1"},
+		`"P571":7`:                                                  {"f: the statements of a property cannot be read"},
+		`"P571":[` + value(unknown) + `]`:                           {"f: " + noValue},
+		`"P1128":[` + value(unknown) + `]`:                          {"f: " + noValue},
+		`"P2139":[` + value(quantity("+9", "Q999")) + `]`:           {"f: an amount is in a currency that is not taken"},
+		`"P1278":[` + value(none) + `]`:                             {"f: " + noValue},
+		`"P159":[` + value(unknown) + `]`:                           {"f: " + noValue},
+		`"P127":[` + value(unknown) + `]`:                           nil, // an absence
+		`"P127":[` + rank("deprecated") + `]`:                       {"f: a statement is deprecated"},
+		`"P127":[` + rank("preferred") + `,` + rank("normal") + `]`: {"f: a statement without dates gives way to one that is preferred"},
 		`"P127":[` + statementOf("b", entityOf("Q3"), `"P1107":[`+quantity("+43", "1")+`]`) + `]`:                    {"f: a proportion is no part of one and no percentage"},
 		`"P127":[` + statementOf("b", entityOf("Q3"), `"P580":[`+timeOf("+1700-00-00T00:00:00Z", 7)+`]`) + `]`:       {"f: a date is known to a century or less, or lies before the year 1"},
 		`"P1128":[` + statementOf("b", quantity("+5", "1"), `"P585":[`+timeOf("-0010-00-00T00:00:00Z", 9)+`]`) + `]`: {"f: a date is known to a century or less, or lies before the year 1"},
