@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"keiretsu/internal/ingest"
 	"keiretsu/internal/ingest/bods"
 	"keiretsu/internal/ingest/ingesttest"
 	"keiretsu/internal/kg"
@@ -141,6 +142,31 @@ func TestReadTwice(t *testing.T) {
 	again := ingesttest.Import(t, g, bods.Format, files...)
 	if again.Applied.Recorded > 0 || ingesttest.Claims(t, store) != first {
 		t.Errorf("%+v\n%s", again.Applied, cmp.Diff(first, ingesttest.Claims(t, store)))
+	}
+}
+
+// TestRolesOfPeopleInOtherFiles: entities, persons and what is between them may come in
+// files of their own, in any order.
+func TestRolesOfPeopleInOtherFiles(t *testing.T) {
+	entities := ingesttest.File("entities", []byte(`{"statementId":"1","statementDate":"2020","recordId":"elm","recordType":"entity","recordDetails":{"name":"Elm"}}
+{"statementId":"2","statementDate":"2020","recordId":"oak","recordType":"entity","recordDetails":{"name":"Oak"}}
+`))
+	persons := ingesttest.File("persons", []byte(`{"statementId":"3","statementDate":"2020","recordId":"ann","recordType":"person","recordDetails":{"names":[{"fullName":"Ann"}]}}
+`))
+	between := ingesttest.File("between", []byte(`{"statementId":"4","statementDate":"2020","recordId":"i4","recordType":"relationship","recordDetails":{"subject":"elm","interestedParty":"ann","interests":[{"type":"boardMember"}]}}
+{"statementId":"5","statementDate":"2020","recordId":"i5","recordType":"relationship","recordDetails":{"subject":"elm","interestedParty":"oak","interests":[{"type":"boardMember"}]}}
+`))
+	for name, files := range map[string][]ingest.File{"first": {entities, persons, between}, "last": {between, persons, entities}} {
+		t.Run(name, func(t *testing.T) {
+			g, store := ingesttest.NewGraph(t)
+			ingesttest.Import(t, g, bods.Format, files...)
+			claims := ingesttest.Claims(t, store)
+			for _, want := range []string{"bods:ann HOLDS_ROLE bods:elm, board member,", "bods:oak RELATED_TO bods:elm, is board member of,"} {
+				if !strings.Contains(claims, want) {
+					t.Errorf("%s is missing:\n%s", want, claims)
+				}
+			}
+		})
 	}
 }
 
