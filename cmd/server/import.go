@@ -506,7 +506,7 @@ func importReport(format ingest.Format, r ingest.Report, dry bool) string {
 	}
 	fmt.Fprintf(&b, "  %s %snew, %d unchanged\n", counted(r.Applied.Recorded, "claim", ""), would, r.Applied.Known)
 	line(r.Applied.Withheld, "%s taken back in the graph, and left so", counted(r.Applied.Withheld, "claim", ""))
-	line(r.Applied.Retracted-r.Outdated, "%s taken back by the files themselves", counted(r.Applied.Retracted-r.Outdated, "claim", ""))
+	line(r.Applied.Retracted-r.Outdated, "%s %staken back by the files themselves", counted(r.Applied.Retracted-r.Outdated, "claim", ""), would)
 	line(r.Outdated, "%s %staken back: the data set says so no longer", counted(r.Outdated, "claim", ""), would)
 	changed := r.Applied.Recorded+r.Applied.Retracted > 0
 	if changed && !dry && r.Recorded == ingest.RecordedSource {

@@ -257,6 +257,7 @@ func (l *loading) takeBack(ctx context.Context, claims []*kg.Claim) error {
 	for len(claims) > 0 {
 		if l.DryRun {
 			l.report.Outdated += len(claims)
+			l.report.Applied.Retracted += len(claims)
 			return nil
 		}
 		w := kg.Write{By: l.By}

@@ -19,6 +19,8 @@ type trial struct {
 	// the entities of which one tells something, made those of them of which an
 	// entity was made.
 	described, hinted, made map[uint64]bool
+	// gone are the claims that drafts take back.
+	gone map[uint64]bool
 	drafts                  []Draft
 	weight                  int
 	// metrics are those that were read so far.
@@ -35,7 +37,7 @@ func (nothing) Records(_ context.Context, ids []kg.ID) ([]kg.Record, error) {
 func (nothing) Apply(context.Context, kg.Write) (kg.Applied, error) { return kg.Applied{}, nil }
 
 func newTrial(i *Import) *trial {
-	return &trial{Import: i, seed: maphash.MakeSeed(), described: make(map[uint64]bool), hinted: make(map[uint64]bool), made: make(map[uint64]bool)}
+	return &trial{Import: i, seed: maphash.MakeSeed(), described: make(map[uint64]bool), hinted: make(map[uint64]bool), made: make(map[uint64]bool), gone: make(map[uint64]bool)}
 }
 
 func (t *trial) hash(id kg.ID) uint64 { return maphash.String(t.seed, string(id)) }
@@ -152,6 +154,28 @@ func (t *trial) look(ctx context.Context, graph Graph, b *batch) error {
 			t.report.Applied.Recorded++
 		default:
 			t.report.Applied.Withheld++
+		}
+	}
+	return t.lookBack(ctx, graph, b)
+}
+
+// lookBack counts the claims that would be taken back: those that stand, and those
+// that the files themselves make.
+func (t *trial) lookBack(ctx context.Context, graph Graph, b *batch) error {
+	var ids []kg.ID
+	for _, r := range b.out.Retractions {
+		if h := t.hash(r.ID); !t.gone[h] {
+			t.gone[h] = true
+			ids = append(ids, r.ID)
+		}
+	}
+	records, err := graph.Records(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for _, r := range records {
+		if c, ok := r.(*kg.Claim); !ok || c.Live() {
+			t.report.Applied.Retracted++
 		}
 	}
 	return nil
