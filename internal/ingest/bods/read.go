@@ -339,14 +339,20 @@ func (r *reader) remember(record string) (undo func()) {
 	}
 }
 
+// untitled is the title of files of which nobody is named as the publisher.
+const untitled = "Beneficial ownership statements"
+
 // head says what the file is, and what is measured in it.
 func (r *reader) head(at ingest.Position, s *statement) []ingest.Draft {
-	title := "Beneficial ownership statements"
-	if s.publisher != "" {
-		title += " of " + strings.Join(strings.Fields(s.publisher), " ")
+	title, publisher := untitled, strings.Join(strings.Fields(s.publisher), " ")
+	if publisher == untitled {
+		publisher = "" // as it is written where nobody is known to have published it
+	}
+	if publisher != "" {
+		title += " of " + publisher
 	}
 	drafts := []ingest.Draft{&ingest.Source{
-		At: at, ID: at.Text(r.source), Title: at.Text(ingest.Clipped(title)), Publisher: at.Text(ingest.Clipped(strings.Join(strings.Fields(s.publisher), " "))), Kind: at.Text("register"),
+		At: at, ID: at.Text(r.source), Title: at.Text(ingest.Clipped(title)), Publisher: at.Text(ingest.Clipped(publisher)), Kind: at.Text("register"),
 	}}
 	for _, m := range []struct{ name, definition string }{
 		{"founded_date", "When the company was founded."},
