@@ -20,9 +20,9 @@ type trial struct {
 	// entity was made.
 	described, hinted, made map[uint64]bool
 	// gone are the claims that drafts take back.
-	gone map[uint64]bool
-	drafts                  []Draft
-	weight                  int
+	gone   map[uint64]bool
+	drafts []Draft
+	weight int
 	// metrics are those that were read so far.
 	metrics map[string]*kg.Metric
 }

@@ -106,12 +106,12 @@ func TestFilesOfARegisterGoOn(t *testing.T) {
 					t.Errorf("cut behind %d: a dry run foresaw %+v, and it was %+v", cut, dry, report)
 				}
 				same("one by one")
-				for _, again := range [][]ingest.File{{first}, {second}, {first, second}, {part("whole", all)}, {part("overlapping", append(unnamed(all[:cut-1]), all[cut-1:]...))}} {
-					if report := run(t, issue(g, again...)); report.Applied.Recorded+report.Applied.Retracted > 0 || report.Dropped.Count() > whole.Dropped.Count() {
-						t.Errorf("cut behind %d, %s again: %+v", cut, again[0].Name, report)
-					}
-					same(again[0].Name + " again")
+				ways := [][]ingest.File{{first}, {second}, {first, second}, {part("whole", all)}, {part("overlapping", append(unnamed(all[:cut-1]), all[cut-1:]...))}}
+				again := ways[cut%len(ways)]
+				if report := run(t, issue(g, again...)); report.Applied.Recorded+report.Applied.Retracted > 0 || report.Dropped.Count() > whole.Dropped.Count() {
+					t.Errorf("cut behind %d, %s again: %+v", cut, again[0].Name, report)
 				}
+				same(again[0].Name + " again")
 				g, store = ingesttest.NewGraph(t)
 				run(t, issue(g, first, second))
 				same("in one go")
