@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/user"
 	"path/filepath"
+	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -519,11 +520,28 @@ func importReport(format ingest.Format, r ingest.Report, dry bool) string {
 	line(r.Made, "%s of which the files tell no more than who they are", counted(r.Made, "entity", "%d entities"))
 	line(r.Dropped.Count(), "%d dropped:", r.Dropped.Count())
 	for _, reason := range r.Dropped.Reasons {
-		fmt.Fprintf(&b, "    %7d  %s (%s%s)\n", reason.Count, reason.Reason, strings.Join(reason.First, ", "), map[bool]string{true: ", …"}[reason.Count > len(reason.First)])
+		fmt.Fprintf(&b, "    %7d  %s (%s%s)\n", reason.Count, reason.Reason, places(reason.First), map[bool]string{true: ", …"}[reason.Count > len(reason.First)])
 	}
 	line(r.Dropped.Others, "  %7d  for other reasons", r.Dropped.Others)
 	if !dry && r.Applied.Revision > 0 {
 		fmt.Fprintf(&b, "  the graph is at revision %d\n", r.Applied.Revision)
 	}
 	return b.String()
+}
+
+var lineForm = regexp.MustCompile(`(?::\d+){1,2}$`)
+
+// places lists places in files, each file once: a.json:2, :9, b.json:1.
+func places(first []string) string {
+	told := make([]string, len(first))
+	last := ""
+	for n, place := range first {
+		file := strings.TrimSuffix(place, lineForm.FindString(place))
+		told[n] = place
+		if n > 0 && file == last {
+			told[n] = strings.TrimPrefix(place, file)
+		}
+		last = file
+	}
+	return strings.Join(told, ", ")
 }

@@ -569,6 +569,20 @@ func TestReportsAddUp(t *testing.T) {
 	}
 }
 
+func TestPlacesNameEachFileOnce(t *testing.T) {
+	for want, list := range map[string][]string{
+		"":                           nil,
+		"a.json:2":                   {"a.json:2"},
+		"a.json:2, :9:4, b.json:9":   {"a.json:2", "a.json:9:4", "b.json:9"},
+		"a:1/b.json, :3":             {"a:1/b.json", "a:1/b.json:3"},
+		"golden, record X, g:1, b:2": {"golden, record X", "g:1", "b:2"},
+	} {
+		if got := places(list); got != want {
+			t.Errorf("%q: got %q, want %q", list, got, want)
+		}
+	}
+}
+
 func TestTablesNeedAMapping(t *testing.T) {
 	dir := t.TempDir()
 	data, table, mapping := filepath.Join(dir, "data"), filepath.Join(dir, "deals.csv"), filepath.Join(dir, "deals.yaml")

@@ -78,9 +78,10 @@ type issue struct {
 	seed maphash.Seed
 	// sources are those of the data set, records the records that are in the
 	// files, unless these are complete and do not go on from others, and claims what
-	// they say: in order.
-	sources         map[kg.ID]bool
-	records, claims []uint64
+	// they say: in order. Names of things that are no entities by themselves are said
+	// as long as there is the entity.
+	sources                map[kg.ID]bool
+	records, claims, names []uint64
 }
 
 func (s *issue) hash(parts ...string) uint64 {
@@ -134,6 +135,7 @@ func (l *loading) readIssue(ctx context.Context) (*issue, error) {
 	err := flush()
 	slices.Sort(s.records)
 	slices.Sort(s.claims)
+	slices.Sort(s.names)
 	return s, err
 }
 
@@ -145,6 +147,10 @@ func (s *issue) add(ctx context.Context, graph Graph, drafts []Draft) error {
 	}
 	b := &batch{index: x, origins: make(map[kg.WriteList][]Position)}
 	for _, d := range drafts {
+		if n, ok := d.(*Naming); ok {
+			s.addNames(n, b)
+			continue
+		}
 		// What was made of a hint by an earlier issue is there now, and still
 		// rests on what hints at it.
 		for _, d := range append(fromHints(d, index{}), d) {
@@ -164,6 +170,17 @@ func (s *issue) add(ctx context.Context, graph Graph, drafts []Draft) error {
 	return nil
 }
 
+// addNames notes how a thing is called that is no entity by itself.
+func (s *issue) addNames(n *Naming, b *batch) {
+	before := b.lengths()
+	n.write(b)
+	b.problems = nil
+	for _, c := range b.out.Claims[before.claims:] {
+		s.names = append(s.names, s.hash(string(c.ContentID())))
+	}
+	b.cut(before)
+}
+
 // says reports that the issue makes a claim.
 func (s *issue) says(c *kg.Claim) bool {
 	h := s.hash(string(c.ID))
@@ -171,6 +188,12 @@ func (s *issue) says(c *kg.Claim) bool {
 		h = s.sameHash(c, c.Note)
 	}
 	_, found := slices.BinarySearch(s.claims, h)
+	return found
+}
+
+// saysIfThere reports that the issue makes a claim if there is the entity.
+func (s *issue) saysIfThere(c *kg.Claim) bool {
+	_, found := slices.BinarySearch(s.names, s.hash(string(c.ID)))
 	return found
 }
 
@@ -225,6 +248,14 @@ func (l *loading) compare(ctx context.Context) error {
 	between := []kg.Aspect{{Part: kg.PartFrom}, {Part: kg.PartSubject}, {Part: kg.PartJudged}}
 	for _, as := range [][]kg.Aspect{between, {{Part: kg.PartItself}}} {
 		var outdated []*kg.Claim
+		// The claims of one family, from the index begins of the outdated ones on,
+		// and whether any of those that stay says that there is the entity.
+		family, begins, stays := "", 0, false
+		ended := func() {
+			if stays {
+				outdated = slices.Concat(outdated[:begins], slices.DeleteFunc(outdated[begins:], s.saysIfThere))
+			}
+		}
 		for c, err := range l.Graph.Claims(ctx, as) {
 			if err != nil {
 				return fmt.Errorf("ingest: read what the data set said before: %w", err)
@@ -232,18 +263,27 @@ func (l *loading) compare(ctx context.Context) error {
 			if seen++; l.Progress != nil && seen%sweepTold == 0 {
 				l.Progress(Progress{Phase: Sweeping, Records: seen, Of: held})
 			}
-			stood := c.Live() || c.Retracted.Revision > since
-			if !stood || c.Revision > since || !l.covers(s, c) || s.says(c) {
-				continue
-			}
-			if n := len(outdated); n >= cmp.Or(l.weight, outdatedBatch) && outdated[n-1].Family() != c.Family() {
-				if err := l.takeBack(ctx, outdated); err != nil {
-					return err
+			if c.Family() != family {
+				ended()
+				if len(outdated) >= cmp.Or(l.weight, outdatedBatch) {
+					if err := l.takeBack(ctx, outdated); err != nil {
+						return err
+					}
+					outdated = outdated[:0]
 				}
-				outdated = outdated[:0]
+				family, begins, stays = c.Family(), len(outdated), false
 			}
-			outdated = append(outdated, c)
+			stood := c.Live() || c.Retracted.Revision > since
+			_, isEntity := c.Statement.(*kg.EntityStatement)
+			switch {
+			case !stood:
+			case c.Revision > since || !l.covers(s, c) || s.says(c):
+				stays = stays || isEntity
+			default:
+				outdated = append(outdated, c)
+			}
 		}
+		ended()
 		if err := l.takeBack(ctx, outdated); err != nil {
 			return err
 		}

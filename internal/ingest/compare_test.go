@@ -19,7 +19,7 @@ import (
 
 // ledger is a format of one record a line: its id and a draft of [plain], or
 // "gone".
-var ledger = ingest.Format{Name: "ledger", Record: func(locator string) string { return locator }, Read: func(in ingest.Input) iter.Seq2[ingest.Draft, error] {
+var ledger = ingest.Format{Name: "ledger", Naming: true, Record: func(locator string) string { return locator }, Read: func(in ingest.Input) iter.Seq2[ingest.Draft, error] {
 	return func(yield func(ingest.Draft, error) bool) {
 		head := in.At(1)
 		source := head.Text(ingest.NewID("ledger", in.Issue(in.Base())))
@@ -214,6 +214,33 @@ func TestWhatComesBackToADataset(t *testing.T) {
 	}
 }
 
+// TestNamesComeAndGoWithTheEntity: what is no entity by itself bears its names as long
+// as something names it, in whatever issue.
+func TestNamesComeAndGoWithTheEntity(t *testing.T) {
+	w := newWorld()
+	first := []string{"1 call h Hydra", "2 owns h b 10% hint", "3 entity b company Bolt", "4 call x Xylon"}
+	for _, c := range []struct {
+		what     string
+		issue    []string
+		complete bool
+		want     []string
+		outdated int
+	}{
+		{"named", first, true, []string{"b: Bolt", "h b 10 %", "h: Hinted h, Hydra"}, 0},
+		{"the same", first, true, []string{"b: Bolt", "h b 10 %", "h: Hinted h, Hydra"}, 0},
+		{"called otherwise, and named elsewhere", []string{"1 call h Hyra"}, false, []string{"b: Bolt", "h b 10 %", "h: Hinted h, Hyra"}, 1},
+		{"named no longer", []string{"1 call h Hyra", "2 gone", "3 entity b company Bolt"}, false, []string{"b: Bolt"}, 4},
+		{"named again", first, true, []string{"b: Bolt", "h b 10 %", "h: Hinted h, Hydra"}, 0},
+	} {
+		i := w.issue(c.issue...)
+		i.Complete = c.complete
+		report := run(t, i)
+		if diff := cmp.Diff(c.want, w.says(t)); diff != "" || report.Outdated != c.outdated {
+			t.Errorf("%s: %d outdated, want %d (-want +got):\n%s", c.what, report.Outdated, c.outdated, diff)
+		}
+	}
+}
+
 // TestInterruptedIssue: an issue that is interrupted wherever it may be, and goes on,
 // leaves the same records and the same changes as one that is not.
 func TestInterruptedIssue(t *testing.T) {
@@ -225,6 +252,8 @@ func TestInterruptedIssue(t *testing.T) {
 				a, b, key := random.IntN(20), random.IntN(20), random.IntN(40)
 				records[fmt.Sprint("e", a)] = fmt.Sprintf("e%d entity e%d company E%d%d lei L%d", a, a, a, random.IntN(3), random.IntN(30))
 				records[fmt.Sprint("o", key)] = fmt.Sprintf("o%d owns e%d e%d %d%% hint", key, a, b, 1+random.IntN(50))
+				records[fmt.Sprint("h", key)] = fmt.Sprintf("h%d owns h%d e%d %d%% hint", key, b, a, 1+random.IntN(50))
+				records[fmt.Sprint("n", b)] = fmt.Sprintf("n%d call h%d H%d", b, b, random.IntN(3))
 			}
 			lines := slices.Sorted(maps.Values(records))
 			random.Shuffle(len(lines), func(i, j int) { lines[i], lines[j] = lines[j], lines[i] })

@@ -38,7 +38,7 @@ type Text struct {
 
 // Draft is one thing that a reader found, not yet understood: *Source, *Metric,
 // *Entity, *Relation, *Figure, *Absence, *Claims, *Conflict, *Noted, *Retraction, *Moment,
-// *Record or *Settled.
+// *Record, *Naming or *Settled.
 // What a reader leaves empty because it was missing, the reader itself reports.
 type Draft interface {
 	// mentions lists the records whose state in the graph matters to it.
@@ -108,6 +108,20 @@ type Name struct {
 type Identifier struct {
 	Scheme, Value Text
 	Cites         []Citation
+}
+
+// Naming is the draft of the names of a thing that the format describes and that is
+// no entity by itself, such as an industry. Where something that is read names it, or
+// the graph knows it, it gets these names; else it is dropped. Formats whose readers
+// yield it say so (Format.Naming). Of an id there are either Namings or Entities in
+// the files of an import.
+type Naming struct {
+	At    Position
+	Of    Text
+	Names []Name
+	// Reason says why it is dropped where nothing names it.
+	Reason string
+	Cites  []Citation
 }
 
 // Relation is the draft of a relation between two entities.

@@ -21,6 +21,9 @@ type Format struct {
 	// History: its files say when each thing was recorded, by drafts that are
 	// a *Moment.
 	History bool
+	// Naming: its files describe things that are no entities unless something else
+	// names them, by drafts that are a *Naming.
+	Naming bool
 	// Record returns the record to which the locator of a citation belongs; nil
 	// where records have no ids that stay the same from file to file. Files of
 	// formats that have it can be issues of a data set, which are compared.

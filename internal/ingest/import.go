@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"iter"
 	"slices"
@@ -182,7 +183,7 @@ const (
 // missing, with Resume from where it had come to. The report then covers what was
 // done.
 func (i *Import) Run(ctx context.Context) (Report, error) {
-	l := &loading{Import: i, began: time.Now()}
+	l := &loading{Import: i, began: time.Now(), hinted: make(map[uint64]struct{}), seed: maphash.MakeSeed()}
 	err := l.run(ctx)
 	l.report.Took += time.Since(l.began)
 	return l.report, err
@@ -214,6 +215,10 @@ type loading struct {
 	// what stood then; nil where they do not.
 	since  kg.Revision
 	follow func() func(Input) iter.Seq2[Draft, error]
+	// hinted are the hashes of the ids of which some draft tells something, where
+	// the format wants to know.
+	hinted map[uint64]struct{}
+	seed   maphash.Seed
 }
 
 func (l *loading) run(ctx context.Context) error {
@@ -283,7 +288,7 @@ func (l *loading) pickUp() (done int64, about []int64) {
 // decided before the import was interrupted.
 func (l *loading) chooseClock(ctx context.Context) error {
 	if len(l.Resume) > 0 {
-		l.report.Recorded = l.Resume[0].Recorded
+		l.report.Recorded = cmp.Or(l.report.Recorded, l.Resume[0].Recorded)
 	}
 	if l.report.Recorded != RecordedAuto {
 		return nil
@@ -359,6 +364,7 @@ func (l *loading) verify(ctx context.Context) error {
 			}
 		}
 		l.settled.learn(it.draft)
+		l.learnHints(it.draft)
 		l.total = it.ordinal + 1
 		if l.DryRun {
 			if err := trial.add(ctx, it.draft); err != nil {
@@ -375,6 +381,25 @@ func (l *loading) verify(ctx context.Context) error {
 		return l.compare(ctx)
 	}
 	return nil
+}
+
+// learnHints notes of whom a draft tells something, so that it is known of a thing
+// whether something names it.
+func (l *loading) learnHints(d Draft) {
+	if !l.Format.Naming {
+		return
+	}
+	for _, n := range d.needs() {
+		if n.hint != nil && n.entity != "" {
+			l.hinted[maphash.String(l.seed, string(n.entity))] = struct{}{}
+		}
+	}
+}
+
+// isHinted reports that some draft tells something of an entity.
+func (l *loading) isHinted(entity kg.ID) bool {
+	_, ok := l.hinted[maphash.String(l.seed, string(entity))]
+	return ok
 }
 
 // item is a draft and its number among all drafts, counted from 0. A problem has
@@ -498,6 +523,8 @@ func weightOf(d Draft) int {
 	switch d := d.(type) {
 	case *Entity:
 		return 1 + len(d.Names) + len(d.Identifiers)
+	case *Naming:
+		return max(1, len(d.Names))
 	case *Claims:
 		return len(d.Claims)
 	case *Relation:
@@ -655,6 +682,9 @@ func (l *loading) note(s Step) error {
 func (l *loading) mustWait(x index, d Draft) bool {
 	if l.phase == Settling {
 		return false
+	}
+	if n, ok := d.(*Naming); ok && !l.isHinted(id(n.Of)) {
+		return false // nothing that is still to come names it
 	}
 	for _, n := range d.needs() {
 		if n.entity == "" {

@@ -24,12 +24,13 @@ import (
 //
 //	source ID
 //	entity ID KIND NAME [SCHEME VALUE]…
+//	call ID NAME
 //	owns FROM TO STAKE [hint]
 //	over LINE DRAFT
 //	moment TIME
 //
 // Where a line says "broken", the file is.
-var plain = ingest.Format{Name: "plain", History: true, Read: func(in ingest.Input) iter.Seq2[ingest.Draft, error] {
+var plain = ingest.Format{Name: "plain", History: true, Naming: true, Read: func(in ingest.Input) iter.Seq2[ingest.Draft, error] {
 	return func(yield func(ingest.Draft, error) bool) {
 		for line, err := range in.Lines() {
 			if err != nil {
@@ -70,6 +71,11 @@ func citedDraft(at ingest.Position, words []string, cites ...ingest.Citation) in
 			e.Identifiers = append(e.Identifiers, ingest.Identifier{Scheme: at.Text(words[n]), Value: at.Text(words[n+1])})
 		}
 		return e
+	case "call":
+		return &ingest.Naming{
+			At: at, Of: at.Text(words[1]), Cites: cites, Reason: "nothing names it",
+			Names: []ingest.Name{{Text: at.Text(words[2]), Kind: at.Text("preferred")}},
+		}
 	case "owns":
 		r := &ingest.Relation{At: at, Type: at.Text("owns"), From: at.Text(words[1]), To: at.Text(words[2]), Stake: at.Text(words[3]), Cites: cites}
 		if len(words) > 4 {
@@ -163,6 +169,37 @@ func TestEndsMayComeLater(t *testing.T) {
 	}
 	if c := records[0].(*kg.Entity); c.Names[0].Text != "Hinted c" || c.Names[0].Kind != kg.NameAlias {
 		t.Errorf("c is %v", c.Names)
+	}
+}
+
+// TestNamings: what is no entity by itself gives its names to what something names,
+// wherever it stands in the files, and to what the graph knows.
+func TestNamings(t *testing.T) {
+	w := newWorld()
+	dropped := func(r ingest.Report) []string {
+		var all []string
+		for _, reason := range r.Dropped.Reasons {
+			all = append(all, fmt.Sprintf("%s: %v", reason.Reason, reason.First))
+		}
+		return all
+	}
+	report := w.load(t, "source memo\ncall g Gamma\ncall x Xylon\nentity a company Acme\nowns g b 10% hint", "owns h b 20% hint\nentity b company Bolt\ncall h Hydra\ncall c Cee")
+	if diff := cmp.Diff([]string{"nothing names it: [f1:3 f2:4]"}, dropped(report)); diff != "" {
+		t.Errorf("dropped (-want +got):\n%s", diff)
+	}
+	want := []string{"a: Acme", "b: Bolt", "g b 10 %", "g: Gamma, Hinted g", "h b 20 %", "h: Hinted h, Hydra"}
+	if diff := cmp.Diff(want, w.says(t)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	report = w.load(t, "call a Acmee\ncall y Ypsilon")
+	if diff := cmp.Diff([]string{"nothing names it: [f1:2]"}, dropped(report)); diff != "" || report.Applied.Recorded != 1 {
+		t.Errorf("later: %+v, dropped (-want +got):\n%s", report.Applied, diff)
+	}
+	// A trial says the same.
+	trial := &ingest.Import{Format: plain, Files: files("source memo\ncall a Arche\ncall g2 Gamma\nowns g2 b 1% hint\ncall z Zed"), Graph: w.graph.Stream(), DryRun: true}
+	report, err := trial.Run(t.Context())
+	if diff := cmp.Diff([]string{"nothing names it: [f1:5]"}, dropped(report)); diff != "" || err != nil || report.Applied.Recorded != 5 {
+		t.Errorf("trial: %v, %+v, dropped (-want +got):\n%s", err, report.Applied, diff)
 	}
 }
 

@@ -102,6 +102,8 @@ func (d *Entity) mentions() []kg.ID {
 	return ids
 }
 
+func (d *Naming) mentions() []kg.ID { return append(sourcesOf(d.Cites), id(d.Of)) }
+
 func (d *Relation) mentions() []kg.ID {
 	return append(sourcesOf(d.Cites), id(d.From), id(d.To), id(d.AttributedTo))
 }
@@ -180,6 +182,7 @@ func (d *Claims) declare(x *index) {
 	}
 }
 
+func (d *Naming) declare(*index)     {}
 func (d *Relation) declare(*index)   {}
 func (d *Figure) declare(*index)     {}
 func (d *Conflict) declare(*index)   {}
@@ -193,6 +196,8 @@ func (d *Metric) needs() []need  { return nil }
 func (d *Entity) needs() []need  { return nil }
 func (d *Moment) needs() []need  { return nil }
 func (d *Settled) needs() []need { return nil }
+
+func (d *Naming) needs() []need { return []need{{id(d.Of), nil}} }
 
 func (d *Relation) needs() []need {
 	return []need{{id(d.From), d.FromHint}, {id(d.To), d.ToHint}, {id(d.AttributedTo), nil}}

@@ -216,25 +216,40 @@ func (d *Metric) write(b *batch) {
 func (d *Entity) write(b *batch) {
 	id := b.newID(d.ID)
 	b.claim(d.At, &kg.EntityStatement{Entity: id, Kind: word(b, "a kind of entity", d.Kind, entityKinds)}, d.Cites, "", d.Note.Value)
-	own := func(cites []Citation) []Citation {
-		if len(cites) > 0 {
-			return cites
-		}
-		return d.Cites
-	}
-	for _, n := range d.Names {
-		s := &kg.NameStatement{
-			Entity: id, Text: n.Text.Value,
-			Lang: read(b, n.Lang, parseLanguage), Kind: word(b, "a kind of name", n.Kind, nameKinds),
-		}
-		b.claim(n.Text.At, s, own(n.Cites), "", "")
-	}
+	b.names(id, d.Names, d.Cites)
 	for _, i := range d.Identifiers {
-		b.claim(i.Scheme.At, &kg.IdentifierStatement{Entity: id, Scheme: i.Scheme.Value, Value: i.Value.Value}, own(i.Cites), "", "")
+		b.claim(i.Scheme.At, &kg.IdentifierStatement{Entity: id, Scheme: i.Scheme.Value, Value: i.Value.Value}, own(i.Cites, d.Cites), "", "")
 	}
 	if end := read(b, d.FiscalYearEnd, parseYearEnd); !end.IsZero() {
 		b.claim(d.FiscalYearEnd.At, &kg.FiscalYearStatement{Entity: id, End: end}, d.Cites, "", "")
 	}
+}
+
+func (d *Naming) write(b *batch) {
+	if _, ok := b.entities[id(d.Of)]; !ok {
+		b.problems.add(d.At, "%s", d.Reason)
+		return
+	}
+	b.names(id(d.Of), d.Names, d.Cites)
+}
+
+// names says what an entity is called.
+func (b *batch) names(of kg.ID, names []Name, cites []Citation) {
+	for _, n := range names {
+		s := &kg.NameStatement{
+			Entity: of, Text: n.Text.Value,
+			Lang: read(b, n.Lang, parseLanguage), Kind: word(b, "a kind of name", n.Kind, nameKinds),
+		}
+		b.claim(n.Text.At, s, own(n.Cites, cites), "", "")
+	}
+}
+
+// own returns the citations of a part, or where it has none those of the whole.
+func own(cites, whole []Citation) []Citation {
+	if len(cites) > 0 {
+		return cites
+	}
+	return whole
 }
 
 func (d *Relation) write(b *batch) {

@@ -84,7 +84,9 @@ func (r *Report) count(d Draft) {
 	case *Source:
 		r.Sources++
 	case *Metric:
-		r.Metrics++
+		if !d.Default { // else the reader says it of every file
+			r.Metrics++
+		}
 	case *Entity:
 		r.Entities++
 	case *Relation:
@@ -151,8 +153,12 @@ func (t *Tally) Count() int {
 
 // add counts a problem.
 func (t *Tally) add(p *Problem) {
-	class := classOf(p.Reason)
-	n := slices.IndexFunc(t.Reasons, func(r Reason) bool { return classOf(r.Reason) == class })
+	// Most are told in the same words, and a whole dump has millions of them.
+	n := slices.IndexFunc(t.Reasons, func(r Reason) bool { return r.Reason == p.Reason })
+	if n < 0 {
+		class := classOf(p.Reason)
+		n = slices.IndexFunc(t.Reasons, func(r Reason) bool { return classOf(r.Reason) == class })
+	}
 	if n < 0 {
 		if len(t.Reasons) == maxReasons {
 			t.Others++

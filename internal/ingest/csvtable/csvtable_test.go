@@ -265,7 +265,10 @@ func TestSuggestions(t *testing.T) {
 			"metric employees", "metric revenue", "company company:7 preferred=Acme's lei:X1 (line 2)",
 			"employees of company:7: 120  in 2014", "revenue of company:7: 5 USD in 2014",
 		}},
-		"anything": {"it's,b\nx,y\n", []string{"company company:x preferred=x (line 2)"}},
+		"anything": {"it's,b\nx,y\n", []string{`t.csv:1: columns that the mapping does not name: "b"`, "company company:x preferred=x (line 2)"}},
+		"many columns": {"a,Company,c,d,e,f,g,h,i,j,k,l,m\n1,Acme,,,,,,,,,,,\n", []string{
+			`t.csv:1: columns that the mapping does not name: "a", "c", "d", "e", "f", "g", "h", "i", "j", "k", 2 more`, "company company:acme preferred=Acme (line 2)",
+		}},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {

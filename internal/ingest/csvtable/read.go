@@ -101,6 +101,19 @@ func open(in ingest.Input, t Table) (*table, error) {
 	return tab, nil
 }
 
+// listed names columns, of many the first.
+func listed(columns []string) string {
+	const most = 10
+	words := quoted(columns[:min(len(columns), most)])
+	for n, w := range words {
+		words[n] = clip(w)
+	}
+	if more := len(columns) - len(words); more > 0 {
+		words = append(words, strconv.Itoa(more)+" more")
+	}
+	return strings.Join(words, ", ")
+}
+
 func quoted(list []string) []string {
 	var all []string
 	for _, s := range list {
@@ -188,6 +201,11 @@ func read(in ingest.Input, m *Mapping, yield func(ingest.Draft, error) bool) {
 			return
 		}
 	}
+	if unused := t.unused(m); len(unused) > 0 {
+		if !yield(nil, ingest.Problemf(in.At(t.begin-1), "columns that the mapping does not name: %s", listed(unused))) {
+			return
+		}
+	}
 	// torn is a problem with the row before, which may be where the file was cut.
 	var torn *ingest.Problem
 	for {
@@ -231,14 +249,28 @@ func read(in ingest.Input, m *Mapping, yield func(ingest.Draft, error) bool) {
 	}
 }
 
-// fits returns an error unless the table has all columns that the mapping names.
-func (t *table) fits(m *Mapping) error {
+// unused lists the columns that the mapping does not name.
+func (t *table) unused(m *Mapping) []string {
+	named := m.columns()
+	return slices.DeleteFunc(slices.Clone(t.header), func(name string) bool {
+		_, found := slices.BinarySearch(named, name)
+		return found || name == ""
+	})
+}
+
+// columns lists the columns that the mapping names, in order.
+func (m *Mapping) columns() []string {
 	named := slices.Collect(maps.Keys(m.Words))
 	for _, template := range m.templates() {
 		named = append(named, columns(template)...)
 	}
 	slices.Sort(named)
-	for _, name := range named {
+	return named
+}
+
+// fits returns an error unless the table has all columns that the mapping names.
+func (t *table) fits(m *Mapping) error {
+	for _, name := range m.columns() {
 		if _, ok := t.columns[name]; ok {
 			continue
 		}

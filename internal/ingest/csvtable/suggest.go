@@ -172,6 +172,15 @@ func (s *suggestion) write() string {
 	default:
 		s.company(s.column(companies))
 	}
+	var unused []string
+	for _, name := range s.table.header {
+		if name != "" && !s.used[name] {
+			unused = append(unused, name)
+		}
+	}
+	if len(unused) > 0 {
+		s.put("# ? Nothing is made of %s: add lines that name them, or leave them out.", listed(unused))
+	}
 	return s.b.String()
 }
 

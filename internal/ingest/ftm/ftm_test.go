@@ -19,6 +19,7 @@ func TestEntities(t *testing.T) {
 	ingesttest.Want(t, "testdata/harbour.want", first)
 	want := []string{
 		`harbour.jsonl:1 harbour.jsonl:19: "not yet" is no date; it is left out`,
+		"harbour.jsonl:7: the property nationality is not taken",
 		`harbour.jsonl:13: the entity "co-9" is deleted; import the file as an issue of a data set to take back what earlier ones said of it`,
 		`harbour.jsonl:21: the schema Address is not taken`,
 		`harbour.jsonl:6: the Ownership "own-5" names no owner`,

@@ -49,6 +49,19 @@ var kept = []struct{ key, property string }{
 	{"summary", "summary"},
 }
 
+// linkProperties are all that are taken of an entity that joins others, by its schema.
+var linkProperties = func() map[string]map[string]bool {
+	all := make(map[string]map[string]bool)
+	for schema, j := range links {
+		taken := map[string]bool{j.from: true, j.to: true, "startDate": true, "endDate": true, "date": true, "percentage": j.relation == "owns"}
+		for _, k := range kept {
+			taken[k.property] = true
+		}
+		all[schema] = taken
+	}
+	return all
+}()
+
 // link returns what becomes of an entity that joins others: a relation for every
 // pair of its ends, of which there may be none, one or many.
 func (w *writer) link(at ingest.Position, e *entity) (drafts []ingest.Draft, wrong []string) {
@@ -69,6 +82,7 @@ func (w *writer) link(at ingest.Position, e *entity) (drafts []ingest.Draft, wro
 		return left
 	}
 	from, to = taken(from), taken(to)
+	wrong = append(wrong, e.untaken(linkProperties[e.Schema])...)
 	since, until, seen := "", "", ""
 	pick := func(property string, better func(a, b string) bool) (best string) {
 		for _, text := range e.values(property) {

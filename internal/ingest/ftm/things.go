@@ -2,7 +2,9 @@ package ftm
 
 import (
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"unique"
 
@@ -40,14 +42,61 @@ var dates = []struct{ property, metric string }{
 	{"incorporationDate", "founded_date"}, {"dissolutionDate", "dissolved_date"}, {"birthDate", "birth_date"}, {"deathDate", "death_date"},
 }
 
+// nameProperties are the properties that hold names.
+var nameProperties = []struct{ property, kind string }{
+	{"name", "legal"}, {"alias", "alias"}, {"weakAlias", "alias"}, {"previousName", "former"},
+}
+
+// placeProperties are the properties that hold the codes of countries.
+var placeProperties = []struct{ property, text string }{
+	{"jurisdiction", kg.RegisteredIn}, {"mainCountry", kg.SeatedIn}, {"country", kg.LinkedTo},
+}
+
+// thingProperties are all that are taken of a thing.
+var thingProperties = func() map[string]bool {
+	taken := map[string]bool{"parent": true}
+	for _, n := range nameProperties {
+		taken[n.property] = true
+	}
+	for _, i := range identifiers {
+		taken[i.property] = true
+	}
+	for _, d := range dates {
+		taken[d.property] = true
+	}
+	for _, p := range placeProperties {
+		taken[p.property] = true
+	}
+	return taken
+}()
+
+// untaken says which properties of an entity are not among those that are taken. A name
+// of the model is not quoted, so that each is counted by itself.
+func (e *entity) untaken(taken map[string]bool) (wrong []string) {
+	for _, name := range slices.Sorted(maps.Keys(e.Properties)) {
+		if taken[name] || len(e.values(name)) == 0 {
+			continue
+		}
+		if !modelProperty.MatchString(name) {
+			name = fmt.Sprintf("%.40q", name)
+		}
+		wrong = append(wrong, fmt.Sprintf("the property %s is not taken", name))
+	}
+	return wrong
+}
+
 func (w *writer) cites(at ingest.Position, e *entity) []ingest.Citation {
 	return []ingest.Citation{{Source: at.Text(w.source), Locator: e.ID}}
 }
 
 func entityID(id string) string { return ingest.NewID("ftm", id) }
 
-// modelName matches what schemas of FollowTheMoney are called.
-var modelName = regexp.MustCompile(`^[A-Z][A-Za-z]{1,39}$`)
+// modelName matches what schemas of FollowTheMoney are called, modelProperty what
+// their properties are.
+var (
+	modelName     = regexp.MustCompile(`^[A-Z][A-Za-z]{1,39}$`)
+	modelProperty = regexp.MustCompile(`^[a-z][A-Za-z]{1,39}$`)
+)
 
 // named returns how problems call a schema. A name of the model is not quoted, so that
 // each is counted by itself.
@@ -68,15 +117,14 @@ func (w *writer) thing(at ingest.Position, e *entity) (drafts []ingest.Draft, wr
 	if kind == "person" {
 		w.people[hashOf(e.ID)] = true
 	}
+	wrong = e.untaken(thingProperties)
 	cites := w.cites(at, e)
 	d := &ingest.Entity{At: at, ID: at.Text(entityID(e.ID)), Kind: at.Text(kind), Cites: cites}
 	if e.Schema == "LegalEntity" || e.Schema == "PublicBody" {
 		d.Note = at.Text("FollowTheMoney schema: " + e.Schema) // which the kind does not tell
 	}
 	told := make(map[string]bool)
-	for _, n := range []struct{ property, kind string }{
-		{"name", "legal"}, {"alias", "alias"}, {"weakAlias", "alias"}, {"previousName", "former"},
-	} {
+	for _, n := range nameProperties {
 		for _, text := range e.values(n.property) {
 			if kg.FoldName(text) != "" && !told[text] {
 				told[text] = true
@@ -127,7 +175,7 @@ func (w *writer) thing(at ingest.Position, e *entity) (drafts []ingest.Draft, wr
 			}
 		}
 	}
-	for _, p := range []struct{ property, text string }{{"jurisdiction", kg.RegisteredIn}, {"mainCountry", kg.SeatedIn}, {"country", kg.LinkedTo}} {
+	for _, p := range placeProperties {
 		for _, code := range e.values(p.property) {
 			country, hint := ingest.Country(at, strings.ToUpper(code))
 			drafts = append(drafts, &ingest.Relation{

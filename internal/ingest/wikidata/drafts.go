@@ -27,7 +27,7 @@ var companyOnly = []string{"P1278", "P946", "P414", "P5531", "P749", "P355", "P1
 // kindOf returns the kind of an item, "" where it is none of ours.
 func kindOf(it *item) string {
 	best := ""
-	for _, s := range it.best("P31") {
+	for _, s := range it.best("P31", func(string) {}) {
 		kind := classes[s.Main.entity()]
 		if kind == "person" || kind == "place" {
 			return kind
@@ -102,7 +102,32 @@ var figures = []struct {
 type writer struct {
 	in     ingest.Input
 	source string
+	// wrong says why parts of an item were passed over.
+	wrong []string
 }
+
+func (w *writer) passed(reason string) { w.wrong = append(w.wrong, reason) }
+
+// date reads a date of a statement, if there is one.
+func (w *writer) date(s *snak) string {
+	day := s.date()
+	if s != nil && s.Kind == "value" && day == "" {
+		w.passed("a date is known to a century or less, or lies before the year 1")
+	}
+	return day
+}
+
+// text reads a text of a statement.
+func (w *writer) text(s *snak) string {
+	text := s.text()
+	if text == "" {
+		w.passed(noValue)
+	}
+	return text
+}
+
+// noValue is told of statements of which only the absence of a value could be taken.
+const noValue = "a statement has no value that can be read, or none that is known"
 
 func entityID(id string) string { return ingest.NewID("wd", id) }
 
@@ -113,25 +138,34 @@ func hint(at ingest.Position, id, kind string) *ingest.Hint {
 	}
 }
 
-// drafts returns what becomes of an item; nothing where it is none of ours.
+// drafts returns what becomes of an item.
 func (w *writer) drafts(at ingest.Position, it *item) []ingest.Draft {
 	kind := kindOf(it)
 	if kind == "" {
-		return nil
+		return []ingest.Draft{&ingest.Naming{
+			At: at, Of: at.Text(entityID(it.ID)), Names: w.names(at, it), Cites: w.cites(at, it.ID),
+			Reason: "an item is no company, organization, person or place, and nothing here names it",
+		}}
 	}
-	d := &ingest.Entity{At: at, ID: at.Text(entityID(it.ID)), Kind: at.Text(kind), Names: names(at, it), Cites: w.cites(at, it.ID)}
+	d := &ingest.Entity{At: at, ID: at.Text(entityID(it.ID)), Kind: at.Text(kind), Names: w.names(at, it), Cites: w.cites(at, it.ID)}
+	if len(d.Names) == 0 {
+		d.Names = []ingest.Name{{Text: at.Text("Wikidata " + it.ID), Kind: at.Text("alias")}}
+	}
 	d.Identifiers = []ingest.Identifier{{Scheme: at.Text("wikidata"), Value: at.Text(it.ID)}}
 	for _, i := range identifiers {
-		for _, s := range it.best(i.property) {
-			if value := s.Main.text(); value != "" {
+		for _, s := range it.best(i.property, w.passed) {
+			if value := w.text(&s.Main); value != "" {
 				d.Identifiers = append(d.Identifiers, ingest.Identifier{Scheme: at.Text(i.scheme), Value: at.Text(value), Cites: w.cites(at, s.ID)})
 			}
 		}
 	}
 	drafts := []ingest.Draft{d}
 	for _, f := range days {
-		for _, s := range it.best(f.property) {
-			if day := s.Main.date(); day != "" {
+		for _, s := range it.best(f.property, w.passed) {
+			if s.Main.Kind != "value" {
+				w.passed(noValue)
+			}
+			if day := w.date(&s.Main); day != "" {
 				drafts = append(drafts, &ingest.Figure{At: at, Of: d.ID, Metric: at.Text(f.metric), Date: at.Text(day), Cites: w.cites(at, s.ID), Note: w.note(at, s)})
 			}
 		}
@@ -140,17 +174,22 @@ func (w *writer) drafts(at ingest.Position, it *item) []ingest.Draft {
 		return drafts
 	}
 	for _, f := range figures {
-		for _, s := range it.best(f.property) {
+		for _, s := range it.best(f.property, w.passed) {
 			amount, unit := s.Main.quantity()
-			if amount == nil || f.money && currencies[unit] == "" {
+			switch {
+			case amount == nil:
+				w.passed(noValue)
+				continue
+			case f.money && currencies[unit] == "":
+				w.passed("an amount is in a currency that is not taken")
 				continue
 			}
 			x := &ingest.Figure{At: at, Of: d.ID, Metric: at.Text(f.metric), Value: at.Text(number(amount)), Cites: w.cites(at, s.ID), Note: w.note(at, s)}
 			if f.money {
 				x.Unit = at.Text(currencies[unit])
 			}
-			since, until := s.first("P580").date(), s.first("P582").date()
-			switch when := s.first("P585").date(); {
+			since, until := w.date(s.first("P580")), w.date(s.first("P582"))
+			switch when := w.date(s.first("P585")); {
 			case isSpan(since) && isSpan(until) && since <= until:
 				x.Period = at.Text(since + "/" + until)
 			case !isSpan(when):
@@ -163,7 +202,7 @@ func (w *writer) drafts(at ingest.Position, it *item) []ingest.Draft {
 		}
 	}
 	for _, l := range links {
-		for _, s := range it.best(l.property) {
+		for _, s := range it.best(l.property, w.passed) {
 			if draft := w.link(at, it, s, l.property, l.link); draft != nil {
 				drafts = append(drafts, draft)
 			}
@@ -207,12 +246,16 @@ var languageForm = regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)
 
 // names returns every label and alias once: the English label, or else the first,
 // preferred.
-func names(at ingest.Position, it *item) []ingest.Name {
+func (w *writer) names(at ingest.Position, it *item) []ingest.Name {
 	var list []ingest.Name
 	told := make(map[string]bool)
 	add := func(l label, kind string) {
 		text := strings.Join(strings.Fields(l.Value), " ")
-		if kg.FoldName(text) == "" || told[text] || len(text) > 900 {
+		switch {
+		case text == "" || told[text]:
+			return
+		case kg.FoldName(text) == "" || len(text) > 900:
+			w.passed("a name is longer than 900 bytes, or has neither letters nor digits")
 			return
 		}
 		told[text] = true
@@ -236,22 +279,20 @@ func names(at ingest.Position, it *item) []ingest.Name {
 			add(l, "alias")
 		}
 	}
-	if len(list) == 0 {
-		list = []ingest.Name{{Text: at.Text("Wikidata " + it.ID), Kind: at.Text("alias")}}
-	}
 	return list
 }
 
 // link returns what becomes of a statement that names another item, nobody, or
 // somebody who is not known.
 func (w *writer) link(at ingest.Position, it *item, s *statement, property string, l link) ingest.Draft {
-	since, until, seen := s.first("P580").date(), s.first("P582").date(), s.first("P585").date()
+	since, until, seen := w.date(s.first("P580")), w.date(s.first("P582")), w.date(s.first("P585"))
 	if end := s.first("P582"); end != nil && end.Kind == "somevalue" && len(it.Modified) >= len("2006-01-02") {
 		until = "[.." + it.Modified[:len("2006-01-02")] + "]" // it has ended, by when this was written
 	}
 	far := s.Main.entity()
 	if far == "" {
 		if !absent[property] || s.Main.Kind != "somevalue" && s.Main.Kind != "novalue" {
+			w.passed(noValue)
 			return nil
 		}
 		return &ingest.Absence{
@@ -268,8 +309,12 @@ func (w *writer) link(at ingest.Position, it *item, s *statement, property strin
 	if l.back {
 		d.From, d.To, d.FromHint, d.ToHint = d.To, d.From, d.ToHint, nil
 	}
-	if share := s.first("P1107").percentage(); share != "" && (l.relation == "owns" || l.relation == "controls") {
-		d.Type, d.Text, d.Stake = at.Text("owns"), ingest.Text{}, at.Text(share)
+	if part := s.first("P1107"); part != nil && (l.relation == "owns" || l.relation == "controls") {
+		if share := part.percentage(); share != "" {
+			d.Type, d.Text, d.Stake = at.Text("owns"), ingest.Text{}, at.Text(share)
+		} else {
+			w.passed("a proportion is no part of one and no percentage")
+		}
 	}
 	if ticker := s.first("P249"); ticker != nil && ticker.text() != "" {
 		d.Attributes = append(d.Attributes, ingest.Attribute{Key: at.Text("ticker"), Value: at.Text(ticker.text())})

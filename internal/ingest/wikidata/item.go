@@ -9,13 +9,14 @@ import (
 
 // item is an item of Wikidata, as far as it is read.
 type item struct {
-	ID       string             `json:"id"`
-	Type     string             `json:"type"`
-	Modified string             `json:"modified"`
-	Labels   texts[label]       `json:"labels"`
-	Aliases  texts[[]label]     `json:"aliases"`
-	Claims   texts[[]statement] `json:"claims"`
-	Missing  *json.RawMessage   `json:"missing"`
+	ID       string         `json:"id"`
+	Type     string         `json:"type"`
+	Modified string         `json:"modified"`
+	Labels   texts[label]   `json:"labels"`
+	Aliases  texts[[]label] `json:"aliases"`
+	// Claims are lists of statements by property: most properties are never read.
+	Claims  texts[json.RawMessage] `json:"claims"`
+	Missing *json.RawMessage       `json:"missing"`
 }
 
 // texts is an object by its keys. Where it is empty, PHP writes an empty array.
@@ -105,18 +106,29 @@ func (s *statement) dated() bool {
 
 // best returns the statements of a property that count: those that are dated, and
 // of the others the preferred ones, or where there are none the normal ones.
-// Deprecated ones never do.
-func (it *item) best(property string) []*statement {
-	list := it.Claims[property]
+// Deprecated ones never do. passed is told why another does not.
+func (it *item) best(property string, passed func(reason string)) []*statement {
+	if len(it.Claims[property]) == 0 {
+		return nil
+	}
+	var list []statement
+	if json.Unmarshal(it.Claims[property], &list) != nil {
+		passed("the statements of a property cannot be read")
+		return nil
+	}
 	preferred := false
 	for i := range list {
 		preferred = preferred || list[i].Rank == "preferred"
 	}
 	var best []*statement
 	for i := range list {
-		s := &list[i]
-		if s.Rank == "preferred" || s.Rank == "normal" && (!preferred || s.dated()) {
+		switch s := &list[i]; {
+		case s.Rank == "preferred" || s.Rank == "normal" && (!preferred || s.dated()):
 			best = append(best, s)
+		case s.Rank == "normal":
+			passed("a statement without dates gives way to one that is preferred")
+		default:
+			passed("a statement is deprecated")
 		}
 	}
 	return best

@@ -11,8 +11,9 @@ import (
 
 // Format is Wikidata.
 var Format = ingest.Format{
-	Name: "wikidata",
-	Help: "items of Wikidata: the JSON dump (an array with one item a line), or answers of wbgetentities",
+	Name:   "wikidata",
+	Naming: true,
+	Help:   "items of Wikidata: the JSON dump (an array with one item a line), or answers of wbgetentities",
 	Record: func(locator string) string {
 		// The id of a statement is that of the item, at times in small letters,
 		// and more behind a $.
@@ -22,8 +23,8 @@ var Format = ingest.Format{
 	Read: Read,
 }
 
-// Read yields what stands in a file of items. Items that are no companies,
-// organizations, persons or places, and properties and lexemes, are passed over.
+// Read yields what stands in a file of items. Those that are no companies,
+// organizations, persons or places give their names to what others say of them.
 func Read(in ingest.Input) iter.Seq2[ingest.Draft, error] {
 	return func(yield func(ingest.Draft, error) bool) {
 		w := &writer{in: in, source: ingest.NewID("wikidata", in.Issue(in.Base()))}
@@ -45,16 +46,27 @@ func Read(in ingest.Input) iter.Seq2[ingest.Draft, error] {
 			if !began {
 				began, drafts = true, w.head()
 			}
-			if it != nil {
+			w.wrong = w.wrong[:0]
+			switch {
+			case it == nil:
+				w.passed("what is no item is passed over: properties, lexemes, media")
+			case it.Missing == nil || in.Dataset != "":
 				if in.Dataset != "" {
 					drafts = append(drafts, &ingest.Record{At: at, Source: at.Text(w.source), Locator: it.ID})
 				}
 				if it.Missing == nil {
 					drafts = append(drafts, w.drafts(at, it)...)
 				}
+			default:
+				w.passed("an item is missing; import the file as an issue of a data set to take back what earlier ones said of it")
 			}
 			for _, d := range drafts {
 				if !yield(d, nil) {
+					return
+				}
+			}
+			for _, reason := range w.wrong {
+				if !yield(nil, ingest.Problemf(at, "%s", reason)) {
 					return
 				}
 			}

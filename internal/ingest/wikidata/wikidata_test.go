@@ -16,8 +16,15 @@ func TestItems(t *testing.T) {
 	g, store := ingesttest.NewGraph(t)
 	files := ingesttest.Files(t, "testdata/dump.json")
 	report := ingesttest.Import(t, g, Format, files...)
-	if report.Dropped.Count() > 0 {
-		t.Errorf("dropped: %v", ingesttest.Dropped(report))
+	if diff := cmp.Diff([]string{
+		"dump.json:2 dump.json:2 dump.json:2: a statement is deprecated",
+		"dump.json:2: an amount is in a currency that is not taken",
+		"dump.json:2: a statement without dates gives way to one that is preferred",
+		"dump.json:4: a date is known to a century or less, or lies before the year 1",
+		"dump.json:7: what is no item is passed over: properties, lexemes, media",
+		"dump.json:6: an item is no company, organization, person or place, and nothing here names it",
+	}, ingesttest.Dropped(report)); diff != "" {
+		t.Errorf("dropped (-want +got):\n%s", diff)
 	}
 	first := ingesttest.Claims(t, store)
 	ingesttest.Want(t, "testdata/dump.want", first)
@@ -99,6 +106,69 @@ func TestWhatIsTaken(t *testing.T) {
 	}
 }
 
+// TestWhatIsLeftOutIsTold: nothing of a property that is taken is lost in silence.
+func TestWhatIsLeftOutIsTold(t *testing.T) {
+	quantity := func(amount, unit string) string {
+		return `{"snaktype":"value","datavalue":{"type":"quantity","value":{"amount":"` + amount + `","unit":"http://www.wikidata.org/entity/` + unit + `"}}}`
+	}
+	unknown, none := `{"snaktype":"somevalue"}`, `{"snaktype":"novalue"}`
+	value := func(snak string) string { return statementOf("b", snak, "") }
+	rank := func(rank string) string {
+		return strings.Replace(value(entityOf("Q3")), `"rank":"normal"`, `"rank":"`+rank+`"`, 1)
+	}
+	for claims, want := range map[string][]string{
+		`"P571":[` + value(timeOf("+1700-00-00T00:00:00Z", 7)) + `]`: {"f: a date is known to a century or less, or lies before the year 1"},
+		`"P571":7`:                                                  {"f: the statements of a property cannot be read"},
+		`"P571":[` + value(unknown) + `]`:                           {"f: " + noValue},
+		`"P1128":[` + value(unknown) + `]`:                          {"f: " + noValue},
+		`"P2139":[` + value(quantity("+9", "Q999")) + `]`:           {"f: an amount is in a currency that is not taken"},
+		`"P1278":[` + value(none) + `]`:                             {"f: " + noValue},
+		`"P159":[` + value(unknown) + `]`:                           {"f: " + noValue},
+		`"P127":[` + value(unknown) + `]`:                           nil, // an absence
+		`"P127":[` + rank("deprecated") + `]`:                       {"f: a statement is deprecated"},
+		`"P127":[` + rank("preferred") + `,` + rank("normal") + `]`: {"f: a statement without dates gives way to one that is preferred"},
+		`"P127":[` + statementOf("b", entityOf("Q3"), `"P1107":[`+quantity("+43", "1")+`]`) + `]`:                    {"f: a proportion is no part of one and no percentage"},
+		`"P127":[` + statementOf("b", entityOf("Q3"), `"P580":[`+timeOf("+1700-00-00T00:00:00Z", 7)+`]`) + `]`:       {"f: a date is known to a century or less, or lies before the year 1"},
+		`"P1128":[` + statementOf("b", quantity("+5", "1"), `"P585":[`+timeOf("-0010-00-00T00:00:00Z", 9)+`]`) + `]`: {"f: a date is known to a century or less, or lies before the year 1"},
+	} {
+		text := `[{"id":"Q1","type":"item","labels":{"en":{"language":"en","value":"One"}},"claims":{"P31":[` + value(entityOf("Q4830453")) + `],` + claims + `}}]`
+		r := ingesttest.Read(t, Format, "f", strings.NewReader(text))
+		for n, p := range r.Problems {
+			r.Problems[n] = strings.Replace(p, "f:1:", "f:", 1)
+		}
+		if diff := cmp.Diff(want, r.Problems); diff != "" || r.Broken != "" {
+			t.Errorf("%s: broken %q (-want +got):\n%s", claims, r.Broken, diff)
+		}
+	}
+}
+
+// TestItemsThatOthersName: an industry or a product is no entity by itself, and has its
+// name where a company names it.
+func TestItemsThatOthersName(t *testing.T) {
+	g, store := ingesttest.NewGraph(t)
+	item := func(id, class, claims string) string {
+		return `{"id":"` + id + `","type":"item","labels":{"en":{"language":"en","value":"Name of ` + id + `"}},"claims":{"P31":[` + statementOf("a", entityOf(class), "") + `]` + claims + `}}`
+	}
+	report := ingesttest.Import(t, g, Format, ingesttest.File("f.json", []byte("[\n"+item("Q8", "Q268592", "")+",\n"+
+		item("Q1", "Q4830453", `,"P452":[`+statementOf("b", entityOf("Q8"), "")+`],"P1056":[`+statementOf("c", entityOf("Q9"), "")+`]`)+",\n"+
+		item("Q9", "Q2424752", "")+",\n"+item("Q10", "Q2424752", "")+"\n]")))
+	if diff := cmp.Diff([]string{"f.json:5: an item is no company, organization, person or place, and nothing here names it"}, ingesttest.Dropped(report)); diff != "" {
+		t.Errorf("dropped (-want +got):\n%s", diff)
+	}
+	claims := ingesttest.Claims(t, store)
+	for _, want := range []string{
+		`wd:Q8 is a CONCEPT | wikidata:f b`, `wd:Q8 is called "Name of Q8" (PREFERRED, en) | wikidata:f Q8`,
+		`wd:Q9 is a PRODUCT | wikidata:f c`, `wd:Q9 is called "Name of Q9" (PREFERRED, en) | wikidata:f Q9`,
+	} {
+		if !strings.Contains(claims, want) {
+			t.Errorf("lacks %s:\n%s", want, claims)
+		}
+	}
+	if strings.Contains(claims, "Q10") {
+		t.Errorf("nothing names Q10:\n%s", claims)
+	}
+}
+
 func statementOf(id, snak, qualifiers string) string {
 	return `{"id":"` + id + `","rank":"normal","mainsnak":` + snak + `,"qualifiers":{` + qualifiers + `}}`
 }
@@ -166,8 +236,8 @@ func TestLinesThatAreDropped(t *testing.T) {
 		`[{"type":"item"},3]`:                          {"f:1: this is no item of Wikidata: it lacks an id or a type", "f:1: this is no item of Wikidata"},
 		`[{"id":"P1","type":"item"}]`:                  {"f:1: the id of an item is a Q and a number"},
 		`[{"id":"Q1","type":"item","claims":7}]`:       {"f:1: this is no item of Wikidata"},
-		`{"entities":{"Q9":{"id":"Q9","missing":""}}}`: nil,
-		`[{"id":"P16","type":"property"}]`:             nil,
+		`{"entities":{"Q9":{"id":"Q9","missing":""}}}`: {"f:1: an item is missing; import the file as an issue of a data set to take back what earlier ones said of it"},
+		`[{"id":"P16","type":"property"}]`:             {"f:1: what is no item is passed over: properties, lexemes, media"},
 	} {
 		r := ingesttest.Read(t, Format, "f", strings.NewReader(text))
 		if diff := cmp.Diff(want, r.Problems); diff != "" || r.Broken != "" {
