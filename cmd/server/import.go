@@ -66,7 +66,7 @@ type importing struct {
 	Files    []string `arg:"" name:"file" help:"Files, plain, gzip or zip; - is standard input."`
 	DryRun   bool     `help:"Read everything, say what would be recorded and what dropped, and write nothing. Default ${default}, environment KEIRETSU_DRY_RUN." default:"false"`
 	Recorded string   `enum:"auto,source,now" default:"auto" placeholder:"WHEN" help:"Under which moments to record what the files say: source takes those of the source, for formats with a history, so that it can be asked what was known then; now is that of the import; auto is source where the graph has not changed since. Default ${default}, environment KEIRETSU_RECORDED."`
-	Dataset  string   `placeholder:"NAME" help:"The files are an issue of the data set that you call so: what earlier issues said of their records and they do not say is taken back, deleted records included. For ftm, gleif and wikidata. Default none, environment KEIRETSU_DATASET."`
+	Dataset  string   `placeholder:"NAME" help:"The files are an issue of the data set that you call so: what earlier issues said of their records and they do not say is taken back, deleted records included; statements of bods go on from those of earlier issues. For bods, ftm, gleif and wikidata. Default none, environment KEIRETSU_DATASET."`
 	Complete bool     `help:"With --dataset: records that are in none of the files are not in the data set any more. Default ${default}, environment KEIRETSU_COMPLETE." default:"false"`
 	Mapping  string   `type:"existingfile" placeholder:"FILE" help:"What the columns of a table mean, for csv. Default none, environment KEIRETSU_MAPPING."`
 	Suggest  bool     `help:"Draft a mapping from the header of a table, write it to standard output, and import nothing. Default ${default}, environment KEIRETSU_SUGGEST." default:"false"`
@@ -507,7 +507,7 @@ func importReport(format ingest.Format, r ingest.Report, dry bool) string {
 	}
 	fmt.Fprintf(&b, "  %s %snew, %d unchanged\n", counted(r.Applied.Recorded, "claim", ""), would, r.Applied.Known)
 	line(r.Applied.Withheld, "%s taken back in the graph, and left so", counted(r.Applied.Withheld, "claim", ""))
-	line(r.Applied.Retracted-r.Outdated, "%s taken back by the files themselves", counted(r.Applied.Retracted-r.Outdated, "claim", ""))
+	line(r.Applied.Retracted-r.Outdated, "%s %staken back by the files themselves", counted(r.Applied.Retracted-r.Outdated, "claim", ""), would)
 	line(r.Outdated, "%s %staken back: the data set says so no longer", counted(r.Outdated, "claim", ""), would)
 	changed := r.Applied.Recorded+r.Applied.Retracted > 0
 	if changed && !dry && r.Recorded == ingest.RecordedSource {

@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -314,6 +316,61 @@ func TestIssuesOfADataset(t *testing.T) {
 	if said := command(t, "--data", data, "export", "jsonl"); strings.Count(said, "Birch") != 4 || strings.Count(said, "Beech")+strings.Count(said, "Acorn")+strings.Count(said, "OWNS") != 3 {
 		t.Errorf("the export:\n%s", said)
 	}
+}
+
+// TestBODSFilesGoOn: a second file of a data set goes on from the first, on the machine
+// itself and over HTTP, and says what both say as one file.
+func TestBODSFilesGoOn(t *testing.T) {
+	dir := t.TempDir()
+	first, second, whole := filepath.Join(dir, "june.json"), filepath.Join(dir, "july.json"), filepath.Join(dir, "whole.json")
+	held := func(id, date, status, share string) string {
+		return `{"statementId":"` + id + `","statementDate":"` + date + `","recordId":"r","recordType":"relationship","recordStatus":"` + status +
+			`","recordDetails":{"subject":"a","interestedParty":"p","interests":[{"type":"shareholding","share":{"exact":` + share + `},"startDate":"2019-01-01"}]}}` + "\n"
+	}
+	june := `{"statementId":"s1","statementDate":"2021-06-01","recordId":"a","recordType":"entity","recordDetails":{"name":"Acorn"}}
+{"statementId":"s2","statementDate":"2021-06-01","recordId":"p","recordType":"person","recordDetails":{"names":[{"fullName":"Pat Stone"}]}}
+` + held("s3", "2021-06-01", "new", "50")
+	july := held("s4", "2021-07-01", "updated", "100") + held("s5", "2021-07-15", "closed", "100")
+	write(t, first, june)
+	write(t, second, july)
+	write(t, whole, june+july)
+	exported := func(data string) string { return command(t, "--data", data, "export", "bods") }
+	command(t, "--data", filepath.Join(dir, "whole"), "import", "bods", whole, "--dataset", "register")
+	interests := regexp.MustCompile(`"subject":"a","interestedParty":"p","interests":.*?\]`)
+	want := interests.FindAllString(exported(filepath.Join(dir, "whole")), -1)
+	if last := `"subject":"a","interestedParty":"p","interests":[{"type":"shareholding","directOrIndirect":"direct","share":{"exact":50},"startDate":"2019-01-01","endDate":"2021-07-01"},` +
+		`{"type":"shareholding","directOrIndirect":"direct","share":{"exact":100},"startDate":"2021-07-01","endDate":"2021-07-15"}]`; len(want) != 3 || want[2] != last {
+		t.Fatalf("as one file:\n%s", strings.Join(want, "\n"))
+	}
+	for name, served := range map[string]bool{"alone": false, "over-web": true} {
+		data := filepath.Join(dir, name)
+		args := []string{"--data", data, "import", "bods", "--dataset", "register"}
+		var p *program
+		if served {
+			writer := strings.TrimSpace(command(t, "token", "create", "ann", "--scope", "write", "--data", data))
+			p = start(t, data)
+			args = []string{"import", "bods", "--dataset", "register", "--server", p.url, "--token", writer}
+		}
+		command(t, append(args, first)...)
+		if said := command(t, append(args, second, "--dry-run")...); !strings.Contains(said, "3 claims would be new") {
+			t.Errorf("%s, dry run:\n%s", name, said)
+		}
+		if said := command(t, append(args, second)...); !strings.Contains(said, "3 claims new") {
+			t.Errorf("%s:\n%s", name, said)
+		}
+		if said := command(t, append(args, first)...); !strings.Contains(said, "0 claims new") {
+			t.Errorf("%s, again:\n%s", name, said)
+		}
+		if p != nil {
+			p.stop(t)
+		}
+		// Where the graph is newer than the files, it learned all of the second at once.
+		if got := interests.FindAllString(exported(data), -1); len(got) == 0 || got[len(got)-1] != want[2] || !served && !slices.Equal(got, want) {
+			t.Errorf("%s: exported\n%s\nnot\n%s", name, strings.Join(got, "\n"), strings.Join(want, "\n"))
+		}
+	}
+	refuses(t, []string{"--data", filepath.Join(dir, "wrong"), "import", "bods", second, first, "--dataset", "register"},
+		"june.json:3: ", "give the files of a data set in the order of their statements")
 }
 
 // TestImportsAreAnnounced: an import on the machine itself has its lines in the audit

@@ -41,7 +41,7 @@ func (b *importBar) show(p ingest.Progress) {
 	done, total := p.Bytes, p.OfBytes
 	counters, speed := decor.CountersKibiByte("% .1f of % .1f"), decor.AverageSpeed(decor.SizeB1024(0), ", % .1f")
 	soFar := fmt.Sprintf("%d records, %s of %s", p.Records, bytesText(done), bytesText(total))
-	if p.Phase == ingest.Sweeping {
+	if p.Phase == ingest.Sweeping || p.Phase == ingest.Recalling {
 		done, total = p.Records, p.Of
 		counters, speed = decor.CountersNoUnit("%d of %d claims"), decor.AverageSpeed(0, ", %.0f a second")
 		soFar = fmt.Sprintf("%d of %d claims", done, total)

@@ -288,8 +288,10 @@ func recordID(id kg.ID) string {
 	return string(id)
 }
 
-// isBODS reports that a source is a file of the format.
-func isBODS(source kg.ID) bool { return strings.HasPrefix(string(source), "bods:file:") }
+// isBODS reports that a source is a file of the format, or a data set in it.
+func isBODS(source kg.ID) bool {
+	return strings.HasPrefix(string(source), "bods:file:") || strings.HasPrefix(string(source), "bods:dataset:")
+}
 
 // isParty reports that an entity can be the party of a relationship, and isBody
 // that it can be its subject; a body has a legal name and an LEI, too.

@@ -36,7 +36,7 @@ func bodsSchemas(t *testing.T) map[string]*jsonschema.Schema {
 
 // bodsFiles are those by which the reader is tested: an owner who is replaced after
 // the fact, shares that change, summaries, parties that are not named, corrections.
-var bodsFiles = []string{"ferry.json", "weaver.jsonl", "grid.json", "mill.json", "old.json", "ends.jsonl"}
+var bodsFiles = []string{"ferry.json", "weaver.jsonl", "grid.json", "mill.json", "old.json", "ends.jsonl", "lock.json"}
 
 func bodsGraph(t *testing.T, name, text string) kg.Snapshot {
 	t.Helper()
@@ -309,6 +309,39 @@ func chain(t *testing.T, text, record string) (list []string) {
 		}
 	}
 	return list
+}
+
+// TestBODSTakenBack: what was taken back is not read as ended, by which statement ever
+// all else had ended; where it had an end itself, that is a loss.
+func TestBODSTakenBack(t *testing.T) {
+	statement := func(id, date, status, interests string) string {
+		return `{"statementId":"` + id + `","statementDate":"` + date + `","recordId":"r","recordType":"relationship","recordStatus":"` + status +
+			`","recordDetails":{"subject":"a","interestedParty":"p","interests":[` + interests + `]}}`
+	}
+	file := `[{"statementId":"s1","statementDate":"2019-01-01","recordId":"a","recordType":"entity","recordDetails":{"name":"Acorn"}},
+{"statementId":"s2","statementDate":"2019-01-01","recordId":"p","recordType":"person","recordDetails":{"names":[{"fullName":"Pat Stone"}]}},
+` + statement("s3", "2019-01-01", "new", `{"type":"boardMember","startDate":"2018-01-01"},{"type":"nominee","startDate":"2018-01-01"}`) + ",\n" +
+		statement("s4", "2020-01-01", "updated", `{"type":"boardMember","startDate":"2018-01-01","endDate":"2019-06-01"}`) + "]"
+	text, losses := written(t, bodsGraph(t, "taken.json", file), "bods")
+	want := []string{
+		`2019-01-01 new {"isComponent":false,"subject":"a","interestedParty":"p","interests":[` +
+			`{"type":"boardMember","directOrIndirect":"direct","startDate":"2018-01-01"},{"type":"nominee","directOrIndirect":"direct","startDate":"2018-01-01"}]}`,
+		`2020-01-01 updated {"isComponent":false,"subject":"a","interestedParty":"p","interests":[` +
+			`{"type":"boardMember","directOrIndirect":"direct","startDate":"2018-01-01","endDate":"2019-06-01"}]}`,
+	}
+	if diff := cmp.Diff(want, chain(t, text, hashedID("interests", "p", "a"))); diff != "" || slices.ContainsFunc(losses, lostEnd) {
+		t.Errorf("losses %v (-want +got):\n%s", losses, diff)
+	}
+	if again, _ := written(t, bodsGraph(t, "again.json", text), "bods"); again != text {
+		t.Errorf("-first +second:\n%s", cmp.Diff(strings.Split(text, "\n"), strings.Split(again, "\n")))
+	}
+	if _, losses := written(t, bodsGraph(t, "quarry.jsonl", bodsFile(t, "quarry.jsonl")), "bods"); !slices.ContainsFunc(losses, lostEnd) {
+		t.Errorf("an interest that had ended and was taken back is not counted: %v", losses)
+	}
+}
+
+func lostEnd(loss string) bool {
+	return strings.HasPrefix(loss, "1 interests that were taken back when they had ended")
 }
 
 // TestBODSChains: a record has a statement for each moment at which it changed, and

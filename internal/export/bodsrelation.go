@@ -297,6 +297,7 @@ func (w *bodsWriter) interests(ctx context.Context, e *kg.Entity, relations []*k
 				details: &bodsRelationship{Subject: recordID(e.ID), InterestedParty: recordID(party), Interests: list},
 			})
 		}
+		w.takenBack(versions)
 		record := hashedID("interests", recordID(party), recordID(e.ID))
 		if err := w.write(ctx, "relationship", record, recordID(e.ID), versions); err != nil {
 			return err
@@ -308,6 +309,27 @@ func (w *bodsWriter) interests(ctx context.Context, e *kg.Entity, relations []*k
 		}
 	}
 	return nil
+}
+
+// takenBack sees to it that what was taken back is not read as ended. A statement that
+// closes a record ends what it does not name, so it is no such statement that leaves out
+// what was open; what had ended already is out of reach.
+func (w *bodsWriter) takenBack(versions []bodsVersion) {
+	listed := func(v bodsVersion) []bodsInterest { return v.details.(*bodsRelationship).Interests }
+	for i := 1; i < len(versions); i++ {
+		for _, in := range listed(versions[i-1]) {
+			same := func(other bodsInterest) bool {
+				return in.Type == other.Type && in.DirectOrIndirect == other.DirectOrIndirect && in.StartDate == other.StartDate
+			}
+			switch {
+			case slices.ContainsFunc(listed(versions[i]), same):
+			case in.EndDate != "":
+				w.losses.add("interests that were taken back when they had ended: a newer statement that leaves them out does not say so", 1)
+			default:
+				versions[i].over = false
+			}
+		}
+	}
 }
 
 func byParty(relations []*kg.Relation) map[kg.ID][]*kg.Relation {

@@ -22,7 +22,8 @@ import (
 const Outdated = "the data set says so no longer"
 
 // Record is the draft that opens a record of a data set: the files hold all that
-// the data set says of it, which is nothing where no draft cites it. Readers of
+// the data set says of it, which is nothing where no draft cites it, or go on from
+// what it has said (Format.Follow). Readers of
 // formats with a Format.Record yield it where the input has a Dataset.
 type Record struct {
 	At Position
@@ -76,9 +77,9 @@ func (l *loading) checkOrder(ctx context.Context, s *Source) error {
 type issue struct {
 	seed maphash.Seed
 	// sources are those of the data set, records the records that are in the
-	// files unless these are complete, and claims what they say: in order. Names
-	// of things that are no entities by themselves are said as long as there is
-	// the entity.
+	// files, unless these are complete and do not go on from others, and claims what
+	// they say: in order. Names of things that are no entities by themselves are said
+	// as long as there is the entity.
 	sources                map[kg.ID]bool
 	records, claims, names []uint64
 }
@@ -119,7 +120,7 @@ func (l *loading) readIssue(ctx context.Context) (*issue, error) {
 		}
 		if r, ok := it.draft.(*Record); ok {
 			s.sources[id(r.Source)] = true
-			if !l.Complete {
+			if !l.Complete || l.follow != nil {
 				s.records = append(s.records, s.hash(r.Source.Value, r.Locator))
 			}
 			continue
@@ -202,12 +203,16 @@ func (l *loading) covers(s *issue, c *kg.Claim) bool {
 	if !s.sources[c.Source] {
 		return false
 	}
-	if l.Complete {
+	if l.Complete && l.follow == nil {
 		return true
 	}
 	_, found := slices.BinarySearch(s.records, s.hash(string(c.Source), l.Format.Record(c.Locator)))
-	return found
+	// Files that go on say nothing again of what they leave as it is.
+	return found == (l.follow == nil)
 }
+
+// compares reports that what the files do not say may have to be taken back.
+func (l *loading) compares() bool { return l.Dataset != "" && (l.follow == nil || l.Complete) }
 
 // outdatedBatch bounds how many claims are taken back in one write, which is
 // exceeded where one entity has more.
@@ -292,6 +297,7 @@ func (l *loading) takeBack(ctx context.Context, claims []*kg.Claim) error {
 	for len(claims) > 0 {
 		if l.DryRun {
 			l.report.Outdated += len(claims)
+			l.report.Applied.Retracted += len(claims)
 			return nil
 		}
 		w := kg.Write{By: l.By}

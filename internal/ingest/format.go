@@ -28,6 +28,14 @@ type Format struct {
 	// where records have no ids that stay the same from file to file. Files of
 	// formats that have it can be issues of a data set, which are compared.
 	Record func(locator string) string
+	// Follow, where it is set, is for files that tell what has changed since those
+	// before them: an issue of a data set goes on from what the data set has said.
+	// It is given the files, and the claims of the graph as they stood before the
+	// import, in no order and of all sources, those included that were taken back for
+	// another reason than Outdated. What it returns begins a passage over the files:
+	// it reads them one behind the other, as Read reads one, and gives the same drafts
+	// in every passage. Each sequence can be gone through again.
+	Follow func(files iter.Seq2[Input, error], said iter.Seq2[*kg.Claim, error]) (func() func(Input) iter.Seq2[Draft, error], error)
 	// Read yields what stands in a file, in the order of the file, and keeps
 	// no more of it in memory than one record and what it must know to
 	// understand the next.

@@ -24,6 +24,8 @@ type Stream interface {
 	// Judgements returns the claims about whom the ids are the same as, or not,
 	// taken back or not.
 	Judgements(ctx context.Context, ids []kg.ID) ([]*kg.Claim, error)
+	// Revision returns the number of the newest change of the graph.
+	Revision(ctx context.Context) (kg.Revision, error)
 	// Held counts the claims of the graph.
 	Held(ctx context.Context) (int64, error)
 	// Claims yields every claim of the graph that speaks of an entity in one of the
@@ -60,7 +62,8 @@ type Import struct {
 	Recorded Recorded
 	// Dataset is the name of the data set of which the files are an issue, ""
 	// where they are none. What earlier issues said of the records that are in
-	// the files, and these do not say, is taken back: see Outdated.
+	// the files, and these do not say, is taken back: see Outdated. Where the
+	// format has a Format.Follow, the files go on from there instead.
 	Dataset string
 	// Complete says that records which are not in the files are not in the data
 	// set any more: what it said of them is taken back too.
@@ -103,8 +106,8 @@ type Progress struct {
 	// there are; 0 while that is not known.
 	Records, Of int64
 	// Bytes counts what was read of the files in this phase, as they lie on
-	// the disk, and OfBytes how many there are. While Sweeping nothing is read,
-	// and Records are claims.
+	// the disk, and OfBytes how many there are. While Sweeping and Recalling nothing
+	// is read, and Records are claims.
 	Bytes, OfBytes int64
 }
 
@@ -127,11 +130,15 @@ const (
 	// Sweeping takes back what earlier issues said, of all claims of the graph.
 	// Where that is interrupted, it begins with Comparing.
 	Sweeping
+	// Recalling comes before Verifying where files go on from what their data set
+	// has said: it finds that among all claims of the graph, which are counted as
+	// while Sweeping.
+	Recalling
 )
 
 // String returns a word for a line of progress.
 func (p Phase) String() string {
-	return [...]string{"", "verifying", "writing", "completing", "settling", "comparing", "sweeping"}[p]
+	return [...]string{"", "verifying", "writing", "completing", "settling", "comparing", "sweeping", "recalling"}[p]
 }
 
 // Step is one batch of an import.
@@ -142,6 +149,11 @@ type Step struct {
 	// Deferred are the ordinals of the batch's drafts that were left to the
 	// next phase, in order.
 	Deferred []int64 `json:"deferred,omitempty"`
+	// Recorded is set in the first step, which is no batch: what was decided. Since
+	// is the newest change of the graph before the import, where the files of a data
+	// set go on from what stood then.
+	Recorded Recorded    `json:"recorded,omitempty"`
+	Since    kg.Revision `json:"since,omitempty"`
 	// Report, where it is set, says that all up to the end of the batch is
 	// durable, and what came of it.
 	Report *Report `json:"report,omitempty"`
@@ -199,6 +211,10 @@ type loading struct {
 	bytes atomic.Int64
 	// settled says who is not to be joined.
 	settled settled
+	// since is Step.Since, and follow begins a passage over files that go on from
+	// what stood then; nil where they do not.
+	since  kg.Revision
+	follow func() func(Input) iter.Seq2[Draft, error]
 	// hinted are the hashes of the ids of which some draft tells something, where
 	// the format wants to know.
 	hinted map[uint64]struct{}
@@ -209,12 +225,20 @@ func (l *loading) run(ctx context.Context) error {
 	if err := l.Format.CheckDataset(l.Dataset, l.Complete); err != nil {
 		return err
 	}
+	if err := l.recall(ctx); err != nil {
+		return err
+	}
 	if err := l.verify(ctx); err != nil || l.DryRun {
 		return err
 	}
 	done, about := l.pickUp()
 	if err := l.chooseClock(ctx); err != nil {
 		return err
+	}
+	if len(l.Resume) == 0 {
+		if err := l.note(Step{Phase: Writing, Recorded: l.report.Recorded, Since: l.since}); err != nil {
+			return err
+		}
 	}
 	if l.phase < Comparing {
 		if err := l.Graph.Prepare(ctx, l.total-done); err != nil {
@@ -230,7 +254,7 @@ func (l *loading) run(ctx context.Context) error {
 		}
 		l.phase, done, about, l.left = l.phase+1, 0, l.left, nil
 	}
-	if l.Dataset == "" {
+	if !l.compares() {
 		return nil
 	}
 	return l.compare(ctx)
@@ -263,6 +287,9 @@ func (l *loading) pickUp() (done int64, about []int64) {
 // chooseClock decides under which moments things are recorded, unless that was
 // decided before the import was interrupted.
 func (l *loading) chooseClock(ctx context.Context) error {
+	if len(l.Resume) > 0 {
+		l.report.Recorded = cmp.Or(l.report.Recorded, l.Resume[0].Recorded)
+	}
 	if l.report.Recorded != RecordedAuto {
 		return nil
 	}
@@ -348,7 +375,7 @@ func (l *loading) verify(ctx context.Context) error {
 	if l.DryRun {
 		err := trial.flush(ctx)
 		l.report = trial.report
-		if l.Dataset == "" || l.Graph == nil || err != nil {
+		if !l.compares() || l.Graph == nil || err != nil {
 			return err
 		}
 		return l.compare(ctx)
@@ -435,10 +462,14 @@ func (l *loading) readAhead(ctx context.Context, chunks chan<- []item) {
 	}
 	ordinal := int64(0)
 	l.bytes.Store(0)
+	read := l.Format.Read
+	if l.follow != nil {
+		read = l.follow()
+	}
 	for _, file := range l.Files {
 		before := ordinal
 		var first *Problem
-		for d, err := range l.readFile(ctx, file) {
+		for d, err := range l.readFile(ctx, file, read) {
 			chunk = append(chunk, item{ordinal, d, err})
 			weight++
 			p, isProblem := errors.AsType[*Problem](err)
@@ -465,7 +496,7 @@ func (l *loading) readAhead(ctx context.Context, chunks chan<- []item) {
 }
 
 // readFile yields the drafts of one file.
-func (l *loading) readFile(ctx context.Context, f File) iter.Seq2[Draft, error] {
+func (l *loading) readFile(ctx context.Context, f File, read func(Input) iter.Seq2[Draft, error]) iter.Seq2[Draft, error] {
 	return func(yield func(Draft, error) bool) {
 		r, err := f.Open(ctx)
 		if err != nil {
@@ -475,7 +506,7 @@ func (l *loading) readFile(ctx context.Context, f File) iter.Seq2[Draft, error] 
 		defer r.Close()
 		before := l.bytes.Load()
 		packed, counts := r.(interface{ Packed() int64 })
-		for d, err := range l.Format.Read(Input{f.Name, l.Dataset, r}) {
+		for d, err := range read(Input{f.Name, l.Dataset, r}) {
 			if counts {
 				l.bytes.Store(before + packed.Packed())
 			}

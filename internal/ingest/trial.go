@@ -22,8 +22,10 @@ type trial struct {
 	// people are the described ones that are persons, or hinted to be where none
 	// describes them.
 	people, hintedPeople map[uint64]bool
-	drafts               []Draft
-	weight               int
+	// gone are the claims that drafts take back.
+	gone   map[uint64]bool
+	drafts []Draft
+	weight int
 	// metrics are those that were read so far.
 	metrics map[string]*kg.Metric
 }
@@ -40,7 +42,7 @@ func (nothing) Apply(context.Context, kg.Write) (kg.Applied, error) { return kg.
 func newTrial(i *Import) *trial {
 	return &trial{
 		Import: i, seed: maphash.MakeSeed(), described: make(map[uint64]bool), hinted: make(map[uint64]bool), made: make(map[uint64]bool),
-		people: make(map[uint64]bool), hintedPeople: make(map[uint64]bool),
+		people: make(map[uint64]bool), hintedPeople: make(map[uint64]bool), gone: make(map[uint64]bool),
 	}
 }
 
@@ -168,6 +170,28 @@ func (t *trial) look(ctx context.Context, graph Graph, b *batch) error {
 			t.report.Applied.Recorded++
 		default:
 			t.report.Applied.Withheld++
+		}
+	}
+	return t.lookBack(ctx, graph, b)
+}
+
+// lookBack counts the claims that would be taken back: those that stand, and those
+// that the files themselves make.
+func (t *trial) lookBack(ctx context.Context, graph Graph, b *batch) error {
+	var ids []kg.ID
+	for _, r := range b.out.Retractions {
+		if h := t.hash(r.ID); !t.gone[h] {
+			t.gone[h] = true
+			ids = append(ids, r.ID)
+		}
+	}
+	records, err := graph.Records(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for _, r := range records {
+		if c, ok := r.(*kg.Claim); !ok || c.Live() {
+			t.report.Applied.Retracted++
 		}
 	}
 	return nil

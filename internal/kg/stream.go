@@ -149,6 +149,16 @@ func (s *Stream) Judgements(ctx context.Context, ids []ID) ([]*Claim, error) {
 	return claims, nil
 }
 
+// Revision returns the number of the newest change, 0 where there is none.
+func (s *Stream) Revision(ctx context.Context) (Revision, error) {
+	snap, err := s.graph.draft(ctx)
+	if err != nil {
+		return 0, err
+	}
+	defer snap.Close()
+	return snap.Revision(), nil
+}
+
 // Held counts the claims as the writes of the stream leave them.
 func (s *Stream) Held(ctx context.Context) (int64, error) {
 	snap, err := s.graph.draft(ctx)

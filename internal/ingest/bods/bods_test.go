@@ -18,7 +18,7 @@ import (
 )
 
 func TestStatements(t *testing.T) {
-	for _, name := range []string{"ferry.json", "weaver.jsonl", "grid.json", "mill.json", "old.json", "ends.jsonl"} {
+	for _, name := range []string{"ferry.json", "weaver.jsonl", "grid.json", "mill.json", "old.json", "ends.jsonl", "quarry.jsonl", "lock.json"} {
 		t.Run(name, func(t *testing.T) {
 			g, store := ingesttest.NewGraph(t)
 			files := ingesttest.Files(t, "testdata/"+name)
@@ -234,7 +234,7 @@ func TestTheDiskIsLeftClean(t *testing.T) {
 
 func FuzzRead(f *testing.F) {
 	var seeds [][]byte
-	for _, name := range []string{"ferry.json", "weaver.jsonl", "grid.json", "mill.json", "old.json", "ends.jsonl"} {
+	for _, name := range []string{"ferry.json", "weaver.jsonl", "grid.json", "mill.json", "old.json", "ends.jsonl", "quarry.jsonl", "lock.json"} {
 		text, err := os.ReadFile("testdata/" + name)
 		if err != nil {
 			f.Fatal(err)

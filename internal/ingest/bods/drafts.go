@@ -62,7 +62,7 @@ func majority(text string) bool {
 // relation makes a draft of an interest, but for its dates.
 func (r *reader) relation(at ingest.Position, s *statement, in *interest) *ingest.Relation {
 	from, to := s.details.InterestedParty.record, s.details.Subject.record
-	d := &ingest.Relation{At: at, From: at.Text(r.entityID(from)), To: at.Text(r.entityID(to)), Cites: r.cites(at, s)}
+	d := &ingest.Relation{At: at, From: at.Text(r.entityID(from)), To: at.Text(r.entityID(to)), Cites: r.cites(at, s, 0)}
 	m := meaningOf(in.Type)
 	stake := in.Share.text()
 	switch {
@@ -83,7 +83,7 @@ func (r *reader) relation(at ingest.Position, s *statement, in *interest) *inges
 	if m.relation == "owns" {
 		d.Stake = at.Text(stake)
 	} else {
-		add("share", stake)
+		add("share", canonical(stake))
 	}
 	switch in.Direct {
 	case "indirect":
@@ -121,13 +121,13 @@ func (r *reader) absence(at ingest.Position, s *statement, of, direction string,
 	return &ingest.Absence{
 		At: at, Entity: at.Text(r.entityID(of)), Relation: at.Text(relation), Direction: at.Text(direction),
 		Kind: at.Text(cmp.Or(reasons[camel(why.Reason)], "unknown")), Reason: at.Text(strings.Join(strings.Fields(why.Reason), " ")),
-		Text: at.Text(ingest.Clipped(strings.Join(strings.Fields(why.Description), " "))), Cites: r.cites(at, s),
+		Text: at.Text(ingest.Clipped(strings.Join(strings.Fields(why.Description), " "))), Cites: r.cites(at, s, 1),
 	}
 }
 
 // entity makes drafts of an entity or person.
 func (r *reader) entity(at ingest.Position, s *statement) []ingest.Draft {
-	d := &ingest.Entity{At: at, ID: at.Text(r.entityID(s.record)), Kind: at.Text(entityKind(s)), Cites: r.cites(at, s)}
+	d := &ingest.Entity{At: at, ID: at.Text(r.entityID(s.record)), Kind: at.Text(entityKind(s)), Cites: r.cites(at, s, 0)}
 	if t := s.details.EntityType.Type; s.kind == "entity" && t != "" && t != "registeredEntity" {
 		d.Note = at.Text("BODS entity type: " + ingest.Clipped(camel(t))) // which the kind does not tell
 	}
@@ -202,13 +202,13 @@ func jurisdiction(s *statement) string {
 // that it is there when the entity is; nil where it is known, or there is none.
 func (r *reader) place(at ingest.Position, s *statement) ingest.Draft {
 	code := jurisdiction(s)
-	if code == "" || s.kind != "entity" || r.places[code] {
+	id, known := ingest.Country(at, code)
+	if code == "" || s.kind != "entity" || r.places[kg.ID(id.Value)] || r.past != nil && r.past.places[kg.ID(id.Value)] {
 		return nil
 	}
-	r.places[code] = true
-	id, known := ingest.Country(at, code)
+	r.places[kg.ID(id.Value)] = true
 	return &ingest.Entity{
-		At: at, ID: id, Kind: known.Kind, Identifiers: known.Identifiers, Cites: r.cites(at, s),
+		At: at, ID: id, Kind: known.Kind, Identifiers: known.Identifiers, Cites: r.cites(at, s, 0),
 		Names: []ingest.Name{{Text: at.Text(cmp.Or(strings.Join(strings.Fields(s.details.Jurisdiction.Name), " "), code)), Kind: at.Text("alias")}},
 	}
 }

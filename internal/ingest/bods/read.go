@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"iter"
@@ -22,13 +23,31 @@ var Format = ingest.Format{
 	Name:    "bods",
 	Help:    "statements of the Beneficial Ownership Data Standard 0.4, 0.3 or 0.2: a JSON array, or one a line",
 	History: true,
+	Record:  recordOf,
+	Follow:  follow,
 	Read:    Read,
 }
 
 // Read yields what stands in a file of statements, in order of their dates.
-func Read(in ingest.Input) iter.Seq2[ingest.Draft, error] {
+func Read(in ingest.Input) iter.Seq2[ingest.Draft, error] { return newReader().read(in) }
+
+func newReader() *reader {
+	return &reader{
+		roots: make(map[string]string), kinds: make(map[string]string), nameless: make(map[string]*unspecified),
+		names: make(map[string]map[string][]*kg.Claim), chains: make(map[string][]*version),
+		particulars: make(map[string]map[string][]ingest.Draft), places: make(map[kg.ID]bool),
+		replayed: make(map[string]int), reached: make(map[string]reached), done: make(map[string]bool),
+	}
+}
+
+// sourceOf returns the id of the source that a file is, or the data set of which it
+// is an issue.
+func sourceOf(in ingest.Input) string { return ingest.NewID("bods", in.Issue("file:"+in.Base())) }
+
+// read is Read of one file behind those that the reader has read.
+func (r *reader) read(in ingest.Input) iter.Seq2[ingest.Draft, error] {
 	return func(yield func(ingest.Draft, error) bool) {
-		s, err := spool(in, func(err error) bool { return yield(nil, err) })
+		s, err := spool(in, r.isDescribed, func(err error) bool { return yield(nil, err) })
 		if err != nil {
 			if !isLeft(err) {
 				yield(nil, err)
@@ -36,17 +55,21 @@ func Read(in ingest.Input) iter.Seq2[ingest.Draft, error] {
 			return
 		}
 		defer s.close()
-		r := &reader{
-			in: in, source: ingest.NewID("bods", "file:"+in.Base()), roots: s.roots,
-			kinds: make(map[string]string), nameless: make(map[string]*unspecified), names: make(map[string]map[string][]*kg.Claim),
-			chains: make(map[string]map[string]*version), particulars: make(map[string]map[string][]ingest.Draft), places: make(map[string]bool),
-		}
+		r.in, r.source, r.moment = in, sourceOf(in), time.Time{}
+		r.file++
+		maps.Copy(r.roots, s.roots)
 		for st, err := range s.statements() {
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			for _, d := range r.drafts(st) {
+			drafts, err := r.drafts(st)
+			if err != nil {
+				if _, ok := errors.AsType[*ingest.Problem](err); !yield(nil, err) || !ok {
+					return
+				}
+			}
+			for _, d := range drafts {
 				if !yield(d, nil) {
 					return
 				}
@@ -82,9 +105,9 @@ var errLeft = fmt.Errorf("left")
 func isLeft(err error) bool { return err == errLeft } //nolint:errorlint // it is never wrapped
 
 // spool reads a file to its end and keeps its statements on the disk, so that
-// they can be taken in order of their dates. tell is told of statements that
-// cannot be read.
-func spool(in ingest.Input, tell func(error) bool) (_ *spooled, err error) {
+// they can be taken in order of their dates. described reports whom other files have
+// described before; tell is told of statements that cannot be read.
+func spool(in ingest.Input, described func(record string) bool, tell func(error) bool) (_ *spooled, err error) {
 	file, err := os.CreateTemp("", "keiretsu-bods-")
 	if err != nil {
 		return nil, fmt.Errorf("%s: keep statements on the disk: %w", in.Name, err)
@@ -137,7 +160,7 @@ func spool(in ingest.Input, tell func(error) bool) (_ *spooled, err error) {
 	for i := range s.index {
 		p := &s.index[i]
 		for _, end := range p.ends {
-			if at := first[end]; at.After(p.turn) {
+			if at := first[end]; at.After(p.turn) && !described(end) {
 				p.turn = at
 			}
 		}
@@ -173,13 +196,24 @@ func (s *spooled) statements() iter.Seq2[*statement, error] {
 	}
 }
 
-// reader knows how far the records of a file have come.
+// reader knows how far the records of a file have come, or those of the files of a
+// data set.
 type reader struct {
 	in     ingest.Input
 	source string
-	began  bool
-	moment time.Time
-	roots  map[string]string
+	// file counts the files of a data set, of which past is what was said before;
+	// it is nil where the file is a source of its own.
+	file int
+	past *past
+	// replayed counts, by record, the statements of the past that were gone through;
+	// reached is how far each record has come, and done are the statements that
+	// were read.
+	replayed map[string]int
+	reached  map[string]reached
+	done     map[string]bool
+	began    bool
+	moment   time.Time
+	roots    map[string]string
 	// kinds are those of the records, nameless why some name nobody.
 	kinds    map[string]string
 	nameless map[string]*unspecified
@@ -187,9 +221,23 @@ type reader struct {
 	names map[string]map[string][]*kg.Claim
 	// particulars are the dates and the jurisdiction that were told of a record.
 	particulars map[string]map[string][]ingest.Draft
-	// places are the codes of the jurisdictions that were described.
-	places map[string]bool
-	chains map[string]map[string]*version
+	// places are the jurisdictions that were described.
+	places map[kg.ID]bool
+	chains map[string][]*version
+}
+
+// isDescribed reports that a record is known from what came before the file.
+func (r *reader) isDescribed(record string) bool {
+	return r.past != nil && r.kindOf(r.root(record)) != ""
+}
+
+// kindOf returns what a record is known to be: entity, person or "".
+func (r *reader) kindOf(record string) string {
+	kind := r.kinds[record]
+	if kind == "" && r.past != nil {
+		kind = r.past.kinds[token(record)]
+	}
+	return kind
 }
 
 // root returns the record to which an id belongs: itself, or in version 0.2 the
@@ -197,6 +245,9 @@ type reader struct {
 func (r *reader) root(id string) string {
 	for range 10_000 {
 		before, ok := r.roots[id]
+		if !ok && r.past != nil {
+			before, ok = r.past.roots[token(id)]
+		}
 		if !ok {
 			return id
 		}
@@ -207,14 +258,35 @@ func (r *reader) root(id string) string {
 
 func (r *reader) entityID(record string) string { return ingest.NewID("bods", r.root(record)) }
 
-func (r *reader) cites(at ingest.Position, s *statement) []ingest.Citation {
-	return []ingest.Citation{{Source: at.Text(r.source), Locator: s.id}}
+// cites cites a statement: where it is one of a data set, an interest of it, counted
+// from 1, or 0 for the statement.
+func (r *reader) cites(at ingest.Position, s *statement, interest int) []ingest.Citation {
+	where := s.id
+	if r.past != nil {
+		where = r.locate(s, interest).String()
+	}
+	return []ingest.Citation{{Source: at.Text(r.source), Locator: where}}
+}
+
+func (r *reader) locate(s *statement, interest int) locator {
+	status := s.status
+	if status != "closed" && status != "updated" {
+		status = "new"
+	}
+	return locator{statement: token(s.id), record: token(r.root(s.record)), status: status, date: s.date, turn: s.turn, interest: interest}
 }
 
 // drafts returns what becomes of a statement.
-func (r *reader) drafts(s *statement) []ingest.Draft {
+func (r *reader) drafts(s *statement) ([]ingest.Draft, error) {
 	at := r.in.At(s.line)
-	var drafts []ingest.Draft
+	if r.past != nil {
+		return r.goOn(at, s)
+	}
+	return append(r.opening(at, s), r.about(at, s)...), nil
+}
+
+// opening returns what comes before what a statement says.
+func (r *reader) opening(at ingest.Position, s *statement) (drafts []ingest.Draft) {
 	if !s.at.Equal(r.moment) || !r.began {
 		drafts = append(drafts, &ingest.Moment{At: at, Time: s.at})
 		r.moment = s.at
@@ -223,20 +295,69 @@ func (r *reader) drafts(s *statement) []ingest.Draft {
 		r.began = true
 		drafts = append(drafts, r.head(at, s)...)
 	}
-	if s.kind == "relationship" {
-		return append(drafts, r.relationship(at, s)...)
-	}
-	return append(drafts, r.describe(at, s)...)
+	return drafts
 }
+
+// goOn returns what becomes of a statement of a data set. What was said in the same
+// statement before is said again, for an import may have been cut off in the middle
+// of it, but under no moment.
+func (r *reader) goOn(at ingest.Position, s *statement) ([]ingest.Draft, error) {
+	key := r.locate(s, 0).key()
+	if r.done[key] {
+		return nil, nil
+	}
+	r.done[key] = true
+	record := r.root(s.record)
+	opened := []ingest.Draft{&ingest.Record{At: at, Source: at.Text(r.source), Locator: token(record)}}
+	known, err := r.takeTurn(s)
+	if err != nil {
+		return nil, err
+	}
+	undo := r.remember(record)
+	drafts := r.about(at, s)
+	switch late := r.past.newest[token(record)]; {
+	case known || len(drafts) == 0:
+		return append(opened, drafts...), nil
+	case s.turn.compare(late) < 0:
+		undo()
+		return opened, ingest.Problemf(at, "the statement %.60s of %s is older than what the data set has told of its record since: import its files in the order of their statements, or this one without --dataset",
+			s.id, s.date)
+	}
+	return slices.Concat(r.opening(at, s), opened, drafts), nil
+}
+
+// about returns what a statement says.
+func (r *reader) about(at ingest.Position, s *statement) []ingest.Draft {
+	if s.kind == "relationship" {
+		return r.relate(at, s, r.interests(at, s))
+	}
+	return r.describe(at, s)
+}
+
+// remember returns what brings a record back to where it is.
+func (r *reader) remember(record string) (undo func()) {
+	kind, nameless, names := r.kinds[record], r.nameless[record], r.names[record]
+	particulars, chain := r.particulars[record], r.chains[record]
+	return func() {
+		r.kinds[record], r.nameless[record], r.names[record] = kind, nameless, names
+		r.particulars[record], r.chains[record] = particulars, chain
+	}
+}
+
+// untitled is the title of files of which nobody is named as the publisher.
+const untitled = "Beneficial ownership statements"
 
 // head says what the file is, and what is measured in it.
 func (r *reader) head(at ingest.Position, s *statement) []ingest.Draft {
-	title := "Beneficial ownership statements"
-	if s.publisher != "" {
-		title += " of " + strings.Join(strings.Fields(s.publisher), " ")
+	title, publisher := untitled, strings.Join(strings.Fields(s.publisher), " ")
+	if publisher == untitled {
+		publisher = "" // as it is written where nobody is known to have published it
+	}
+	if publisher != "" {
+		title += " of " + publisher
 	}
 	drafts := []ingest.Draft{&ingest.Source{
-		At: at, ID: at.Text(r.source), Title: at.Text(ingest.Clipped(title)), Publisher: at.Text(ingest.Clipped(strings.Join(strings.Fields(s.publisher), " "))), Kind: at.Text("register"),
+		At: at, ID: at.Text(r.source), Title: at.Text(ingest.Clipped(title)), Publisher: at.Text(ingest.Clipped(publisher)), Kind: at.Text("register"),
 	}}
 	for _, m := range []struct{ name, definition string }{
 		{"founded_date", "When the company was founded."},
@@ -258,7 +379,7 @@ func (r *reader) describe(at ingest.Position, s *statement) []ingest.Draft {
 		return nil
 	}
 	if s.status == "closed" && r.kinds[record] != "" {
-		return r.ended(at, s)
+		return r.ended(at, s, r.entity(at, s)[1:])
 	}
 	r.kinds[record] = s.kind
 	drafts := r.entity(at, s)
@@ -280,7 +401,7 @@ func (r *reader) describe(at ingest.Position, s *statement) []ingest.Draft {
 	for _, n := range d.Names {
 		kind, err := kg.ParseNameKind(strings.ToUpper(n.Kind.Value))
 		if err == nil && kind != kg.NameFormer {
-			c := &kg.Claim{Statement: &kg.NameStatement{Entity: kg.ID(d.ID.Value), Text: n.Text.Value, Kind: kind}, Source: kg.ID(r.source), Locator: s.id}
+			c := &kg.Claim{Statement: &kg.NameStatement{Entity: kg.ID(d.ID.Value), Text: n.Text.Value, Kind: kind}, Source: kg.ID(r.source), Locator: d.Cites[0].Locator}
 			now[n.Text.Value] = append(slices.Clip(before[n.Text.Value]), c)
 		}
 	}
@@ -335,9 +456,9 @@ func (r *reader) corrected(at ingest.Position, s *statement, particulars []inges
 
 // ended returns what a statement that closes a record says of its end. That it is no
 // longer reported does not say that it is no more, and all else that was said stays.
-func (r *reader) ended(at ingest.Position, s *statement) []ingest.Draft {
+func (r *reader) ended(at ingest.Position, s *statement, particulars []ingest.Draft) []ingest.Draft {
 	var ends []ingest.Draft
-	for _, d := range r.entity(at, s)[1:] {
+	for _, d := range particulars {
 		if what, _ := particular(d); what == "dissolved_date" || what == "death_date" {
 			ends = append(ends, d)
 		}

@@ -14,8 +14,13 @@ type statement struct {
 	// subjectOf is entity, person or relationship; status new, updated or closed.
 	kind, status string
 	// date is as written; at is the instant it means.
-	date    string
-	at      time.Time
+	date string
+	at   time.Time
+	// stated is the instant that it bears, which is before that under which it is
+	// recorded where it waits for others.
+	stated time.Time
+	// turn is its place in the chain of its record, where that is a data set's.
+	turn    turn
 	line    int
 	details details
 	// replaces are the statements whose place it takes, in version 0.2 and 0.3.
@@ -239,11 +244,9 @@ func parse(b json.RawMessage) (*statement, error) {
 			in.Direct = in.Level
 		}
 	}
-	for _, form := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", time.DateOnly, "2006-01", "2006"} {
-		if at, err := time.Parse(form, s.date); err == nil {
-			s.at = at.UTC().Truncate(time.Millisecond)
-			return s, nil
-		}
+	if at, ok := instant(s.date); ok {
+		s.at, s.stated = at, at
+		return s, nil
 	}
 	return nil, fmt.Errorf("the statement %.60s has the date %.40q; expected one such as 2021-06-01", s.id, s.date)
 }
@@ -275,6 +278,16 @@ func (s *statement) unreadable() (reasons []string) {
 		reasons = append(reasons, fmt.Sprintf("the statement %.60s names no interestedParty", s.id))
 	}
 	return reasons
+}
+
+// instant reads the date of a statement, to the millisecond.
+func instant(date string) (at time.Time, ok bool) {
+	for _, form := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", time.DateOnly, "2006-01", "2006"} {
+		if at, err := time.Parse(form, date); err == nil {
+			return at.UTC().Truncate(time.Millisecond), true
+		}
+	}
+	return at, false
 }
 
 // notOurs says that JSON has another shape than a statement.
