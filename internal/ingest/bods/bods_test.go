@@ -188,7 +188,7 @@ func TestStatementsThatAreDropped(t *testing.T) {
 		"a birth date":       {"[" + good + ",\n" + of("person", `"names":[{"fullName":"B"}],"birthDate":"1970-02-30"`), `f:2: "1970-02-30" is no date; it is left out`},
 		"a start":            {"[" + good + ",\n" + of("relationship", `"subject":"r","interestedParty":"r","interests":[{"type":"shareholding","startDate":"01/02/2014"}]`), `f:2: "01/02/2014" is no date; it is left out`},
 		"an end":             {"[" + good + ",\n" + of("relationship", `"subject":"r","interestedParty":"r","interests":[{"type":"shareholding","endDate":"2014-13"}]`), `f:2: "2014-13" is no date; it is left out`},
-		"a jurisdiction":     {"[" + good + ",\n" + of("entity", `"name":"B","jurisdiction":{"code":"England"}`), `f:2: "England" is no code of a jurisdiction; expected one of ISO 3166 such as GB or US-DE`},
+		"a jurisdiction":     {"[" + good + ",\n" + of("entity", `"name":"B","jurisdiction":{"code":"England"}`), `f:2: the jurisdiction "" has the code "England"; expected one of ISO 3166 such as GB or US-DE`},
 		"a nameless number":  {"[" + good + ",\n" + of("entity", `"name":"B","identifiers":[{"id":"77"}]`), `f:2: the identifier "77" has no scheme; it is left out`},
 		"nothing is owned":   {"[" + good + ",\n" + of("relationship", `"interestedParty":"r"`), "f:2: the statement b names no subject"},
 		"there is no holder": {"[" + good + ",\n" + of("relationship", `"subject":"r","interests":[]`), "f:2: the statement b names no interestedParty"},

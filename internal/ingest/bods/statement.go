@@ -270,8 +270,8 @@ func (s *statement) unreadable() (reasons []string) {
 		}
 	}
 	switch {
-	case s.kind == "entity" && d.Jurisdiction.Code != "" && jurisdiction(s) == "":
-		reasons = append(reasons, fmt.Sprintf("%.40q is no code of a jurisdiction; expected one of ISO 3166 such as GB or US-DE", d.Jurisdiction.Code))
+	case s.kind == "entity" && d.Jurisdiction.Name+d.Jurisdiction.Code != "" && jurisdiction(s) == "":
+		reasons = append(reasons, fmt.Sprintf("the jurisdiction %.60q has the code %.40q; expected one of ISO 3166 such as GB or US-DE", d.Jurisdiction.Name, d.Jurisdiction.Code))
 	case s.kind == "relationship" && d.Subject.record == "" && d.Subject.why == nil:
 		reasons = append(reasons, fmt.Sprintf("the statement %.60s names no subject", s.id))
 	case s.kind == "relationship" && d.InterestedParty.record == "" && d.InterestedParty.why == nil:
