@@ -42,6 +42,47 @@ func (l *loading) write(ctx context.Context, x index, drafts []Draft) error {
 	return l.apply(ctx, b)
 }
 
+// describersFirst puts sources and metrics first, then what describes entities, then
+// all else, each in its order: a batch may take several writes, and what one of them
+// names must not wait for the next. What describes an entity anew behind its own
+// correction stays there.
+func describersFirst(drafts []Draft) []Draft {
+	corrected := make(map[kg.ID]bool)
+	turns := make([][]Draft, 3)
+	for _, d := range drafts {
+		turn := 2
+		switch x := d.(type) {
+		case *Source, *Metric:
+			turn = 0
+		case *Retraction:
+			for _, entity := range described(x.Draft) {
+				corrected[entity] = true
+			}
+		default:
+			if entities := described(d); len(entities) > 0 && !slices.ContainsFunc(entities, func(e kg.ID) bool { return corrected[e] }) {
+				turn = 1
+			}
+		}
+		turns[turn] = append(turns[turn], d)
+	}
+	return slices.Concat(turns...)
+}
+
+// described lists the entities of which a draft says that they exist.
+func described(d Draft) (entities []kg.ID) {
+	switch d := d.(type) {
+	case *Entity:
+		return []kg.ID{id(d.ID)}
+	case *Claims:
+		for _, c := range d.Claims {
+			if s, ok := c.Statement.(*kg.EntityStatement); ok {
+				entities = append(entities, s.Entity)
+			}
+		}
+	}
+	return entities
+}
+
 func (l *loading) newBatch(x index) *batch {
 	b := &batch{index: x, origins: make(map[kg.WriteList][]Position)}
 	b.out.By, b.out.KeepRetracted, b.out.KeepExcept = l.By, true, Outdated

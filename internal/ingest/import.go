@@ -522,9 +522,18 @@ func (l *loading) readFile(ctx context.Context, f File, read func(Input) iter.Se
 func weightOf(d Draft) int {
 	switch d := d.(type) {
 	case *Entity:
-		return 1 + len(d.Names) + len(d.Identifiers)
+		n := max(1, len(d.Cites))
+		for _, name := range d.Names {
+			n += max(1, len(own(name.Cites, d.Cites)))
+		}
+		for _, i := range d.Identifiers {
+			n += max(1, len(own(i.Cites, d.Cites)))
+		}
+		return n
 	case *Naming:
 		return max(1, len(d.Names))
+	case *Retraction:
+		return weightOf(d.Draft)
 	case *Claims:
 		return len(d.Claims)
 	case *Relation:
@@ -625,7 +634,7 @@ func (l *loading) step(ctx context.Context, batch []item, done int64, sync bool)
 		ready = append(ready, it.draft)
 	}
 	l.left = append(l.left, s.Deferred...)
-	if err := l.write(ctx, x, ready); err != nil {
+	if err := l.write(ctx, x, describersFirst(ready)); err != nil {
 		return err
 	}
 	l.unsynced++

@@ -252,6 +252,71 @@ func TestRetractionsOfAFile(t *testing.T) {
 	}
 }
 
+// TestABatchMayTakeSeveralWrites: what is taken back must have been recorded before,
+// and what comes behind it in the batch is named already.
+func TestABatchMayTakeSeveralWrites(t *testing.T) {
+	w := newWorld()
+	i := &ingest.Import{Format: plain, Graph: w.graph.Stream(), Files: files(strings.Join([]string{
+		"source memo", "entity a company Acme", "owns a c 40%", "entity b company Bolt", "owns a b 10%", "over 5 owns a b 10%", "entity c company Cee",
+		"over 7 entity c company Cee", "entity c company See",
+	}, "\n"))}
+	report, err := i.Run(t.Context())
+	if err != nil || report.Dropped.Count() > 0 {
+		t.Errorf("%v, dropped %+v", err, report.Dropped)
+	}
+	if diff := cmp.Diff([]string{"a c 40 %"}, w.relations(t)); diff != "" {
+		t.Errorf("relations (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"a: Acme", "b: Bolt", "c: See"}, w.says(t)[1:]); diff != "" {
+		t.Errorf("entities (-want +got):\n%s", diff)
+	}
+}
+
+// weighed is a graph that knows the largest write.
+type weighed struct {
+	*kg.Stream
+	most int
+}
+
+func (g *weighed) Apply(ctx context.Context, w kg.Write) (kg.Applied, error) {
+	g.most = max(g.most, len(w.Claims)+len(w.Retractions))
+	return g.Stream.Apply(ctx, w)
+}
+
+// TestBatchesAreBounded by the claims that drafts become or take back, for all their
+// citations.
+func TestBatchesAreBounded(t *testing.T) {
+	cited := ingest.Format{Name: "cited", Read: func(in ingest.Input) iter.Seq2[ingest.Draft, error] {
+		return func(yield func(ingest.Draft, error) bool) {
+			at := in.At(1)
+			cites := []ingest.Citation{{Source: at.Text("memo"), Locator: "here"}, {Source: at.Text("memo"), Locator: "there"}}
+			drafts := []ingest.Draft{citedDraft(at, []string{"source", "memo"})}
+			for n := range 20 {
+				name := fmt.Sprint("c", n)
+				drafts = append(drafts, citedDraft(at, []string{"entity", name, "company", name, "x", name, "y", name}, cites...))
+			}
+			for _, d := range drafts[1:] {
+				drafts = append(drafts, &ingest.Retraction{At: at, Draft: d, Reason: at.Text("no longer said")})
+			}
+			for _, d := range drafts {
+				if !yield(d, nil) {
+					return
+				}
+			}
+		}
+	}}
+	g := &weighed{Stream: newWorld().graph.Stream()}
+	i := &ingest.Import{Format: cited, Files: files("x"), Graph: g}
+	ingest.SetBatch(i, 20)
+	report, err := i.Run(t.Context())
+	if err != nil || report.Applied.Recorded != 160 || report.Applied.Retracted != 160 {
+		t.Errorf("%v, %+v", err, report)
+	}
+	if g.most > 20+8 { // a batch, and the draft that filled it
+		t.Errorf("a write of %d", g.most)
+	}
+}
+
 // TestStrongIdentifiersJoin: two ids that bear one LEI are one thing at once,
 // whether they come in one batch, in several, or in another import.
 func TestStrongIdentifiersJoin(t *testing.T) {
