@@ -116,7 +116,7 @@ func (l *loading) apply(ctx context.Context, b *batch) error {
 	if err := l.join(ctx, b); err != nil {
 		return err
 	}
-	if err := l.turnClock(ctx, b); err != nil {
+	if _, err := l.turnClock(ctx, b); err != nil {
 		return err
 	}
 	return l.applyJoined(ctx, b)
@@ -138,7 +138,17 @@ func (l *loading) applyJoined(ctx context.Context, b *batch) error {
 		case errors.Is(err, kg.ErrTooLarge) && len(b.out.Claims) == 1:
 			l.drop(b, &kg.Rejection{Problems: []kg.Problem{{In: kg.InClaims, Err: err}}})
 		default:
-			return fmt.Errorf("ingest: write to the graph: %w", err)
+			// Somebody else may have written since the clock was read.
+			turned := false
+			if errors.Is(err, kg.ErrInvalid) {
+				var failed error
+				if turned, failed = l.turnClock(ctx, b); failed != nil {
+					return failed
+				}
+			}
+			if !turned {
+				return fmt.Errorf("ingest: write to the graph: %w", err)
+			}
 		}
 	}
 	return nil

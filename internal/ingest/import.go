@@ -312,26 +312,29 @@ func (l *loading) chooseClock(ctx context.Context) error {
 }
 
 // turnClock sets under which moment a batch is recorded: that of the source, but
-// neither in the future nor before what has been recorded.
-func (l *loading) turnClock(ctx context.Context, b *batch) error {
+// neither in the future nor before what has been recorded. It reports whether that is
+// another than was set.
+func (l *loading) turnClock(ctx context.Context, b *batch) (turned bool, err error) {
 	if l.report.Recorded != RecordedSource || l.moment.IsZero() {
-		return nil
+		return false, nil
 	}
 	newest, now, err := l.Graph.Clock(ctx)
 	if err != nil {
-		return fmt.Errorf("ingest: ask the graph for its clock: %w", err)
+		return false, fmt.Errorf("ingest: ask the graph for its clock: %w", err)
 	}
-	b.out.At = l.moment
-	if b.out.At.After(now) {
-		b.out.At = now
+	at := l.moment
+	if at.After(now) {
+		at = now
 	}
-	if b.out.At.Before(newest) {
-		b.out.At = newest
+	if at.Before(newest) {
+		at = newest
 	}
-	if !b.out.At.Equal(l.moment) {
+	if !at.Equal(l.moment) && (b.out.At.IsZero() || b.out.At.Equal(l.moment)) {
 		l.report.Shifted += len(b.out.Claims)
 	}
-	return nil
+	turned = !at.Equal(b.out.At)
+	b.out.At = at
+	return turned, nil
 }
 
 // verify reads all files.

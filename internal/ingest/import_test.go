@@ -433,6 +433,42 @@ func TestHistoryOfTheSource(t *testing.T) {
 	}
 }
 
+// shared is a graph to which somebody else writes before every second write.
+type shared struct {
+	*kg.Stream
+	other  func()
+	writes int
+}
+
+func (g *shared) Apply(ctx context.Context, w kg.Write) (kg.Applied, error) {
+	if g.writes++; g.writes%2 == 1 {
+		g.other()
+	}
+	return g.Stream.Apply(ctx, w)
+}
+
+// TestHistoryBesideOtherWrites: what somebody writes while a batch is on its way is
+// newer than that.
+func TestHistoryBesideOtherWrites(t *testing.T) {
+	others := 0
+	store := kgtest.NewModel()
+	w := world{store, kg.NewGraph(store, kg.Options{Now: func() time.Time { return time.Date(2024, 1, 1, 0, 0, others, 0, time.UTC) }})}
+	i := &ingest.Import{Format: plain, Files: files("moment 2020-01-01\nsource memo\nentity a company Acme\nmoment 2021-01-01\nentity b company Bolt\nowns a b 40%")}
+	i.Graph = &shared{Stream: w.graph.Stream(), other: func() {
+		others++
+		if _, err := w.graph.Apply(t.Context(), kg.Write{Sources: []*kg.Source{{ID: "other", Title: fmt.Sprint(others)}}}); err != nil {
+			t.Error(err)
+		}
+	}}
+	report, err := i.Run(t.Context())
+	if err != nil || report.Recorded != ingest.RecordedSource || report.Shifted != 5 {
+		t.Errorf("%v, %+v", err, report)
+	}
+	if diff := cmp.Diff([]string{"a b 40 %"}, w.relations(t)); diff != "" {
+		t.Errorf("relations (-want +got):\n%s", diff)
+	}
+}
+
 func TestBadRecordsAreDropped(t *testing.T) {
 	w := newWorld()
 	report := w.load(t, strings.Join([]string{
