@@ -314,6 +314,10 @@ func TestImportThroughTheSocket(t *testing.T) {
 	a.report.Dropped.Reasons = []ingest.Reason{{Reason: "so", Count: 1, First: []string{"f:1"}}}
 	c := offered(t, a)
 	q := ImportRequest{Format: "plain", Files: []ImportFile{{"/x/y", "y"}}, DryRun: true, Resume: true, By: "local:ann"}
+	for n := range 1000 { // as a pattern of the shell may name
+		name := fmt.Sprintf("registers/of/owners/statements-%04d.json", n)
+		q.Files = append(q.Files, ImportFile{"/home/ann/" + name, name})
+	}
 	var seen []ingest.Progress
 	report, err := c.Import(t.Context(), q, func(p ingest.Progress) { seen = append(seen, p) })
 	if err != nil {

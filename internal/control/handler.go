@@ -15,8 +15,9 @@ import (
 	"keiretsu/internal/kg"
 )
 
-// maxBody is the longest body that a request may have, in bytes.
-const maxBody = 64 << 10
+// maxBody is the longest body that a request may have, in bytes: the names of as many
+// files as a command line takes, and a mapping.
+const maxBody = 16 << 20
 
 // errorTrailer is the HTTP trailer that tells of an error behind the first byte.
 const errorTrailer = "Keiretsu-Error"
