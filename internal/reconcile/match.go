@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"net/http"
@@ -260,10 +261,11 @@ func (s *service) gather(ctx context.Context, r *request, q *query) ([]*kg.Membe
 				continue
 			}
 			m, err := r.Entity(ctx, kg.EntityKey{Identifier: &kg.Identifier{Scheme: scheme, Value: v.text}})
-			if err != nil {
-				continue // several bear it, or it is none: words decide
-			}
-			if m != nil {
+			switch {
+			case errors.Is(err, kg.ErrAmbiguous), errors.Is(err, kg.ErrInvalid): // several bear it, or it is none: words decide
+			case err != nil:
+				return nil, err
+			case m != nil:
 				ids = append(ids, m.ID)
 			}
 		}

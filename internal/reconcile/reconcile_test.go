@@ -240,6 +240,42 @@ func TestFaultsAreNotShown(t *testing.T) {
 	}
 }
 
+// TestFaultsAreNoAnswers: whichever read of the store fails, a query by identifier does
+// not look as if nobody bore it. One that several bear, or that is none, is no fault.
+func TestFaultsAreNoAnswers(t *testing.T) {
+	store := kgtest.NewModel()
+	w := kg.Write{Sources: []*kg.Source{{ID: "memo", Title: "Memo"}}}
+	for _, s := range []kg.Statement{
+		&kg.EntityStatement{Entity: "a", Kind: kg.KindCompany}, &kg.NameStatement{Entity: "a", Text: "Acme", Kind: kg.NamePreferred},
+		&kg.IdentifierStatement{Entity: "a", Scheme: "LEI", Value: "529900T8BM49AURSDO55"}, &kg.IdentifierStatement{Entity: "a", Scheme: "X", Value: "1"},
+		&kg.EntityStatement{Entity: "b", Kind: kg.KindCompany}, &kg.NameStatement{Entity: "b", Text: "Bolt", Kind: kg.NamePreferred},
+		&kg.IdentifierStatement{Entity: "b", Scheme: "X", Value: "1"},
+	} {
+		w.Claims = append(w.Claims, &kg.Claim{Statement: s, Source: "memo"})
+	}
+	if _, err := kg.NewGraph(store, kg.Options{}).Apply(t.Context(), w); err != nil {
+		t.Fatal(err)
+	}
+	query := url.Values{"queries": {`{"q0":{"properties":[{"pid":"identifier:lei","v":"529900T8BM49AURSDO55"},{"pid":"identifier:x","v":["1",":"]}]}}`}}
+	for n := range 100 {
+		faulty := kgtest.Faulty(store, n, kg.ErrUnavailable)
+		rec := httptest.NewRecorder()
+		h := Handler(Config{View: kg.NewGraph(faulty, kg.Options{}).View, Alike: search.Alike, Log: slog.New(slog.NewTextHandler(t.Output(), nil))})
+		h.ServeHTTP(rec, form(query.Encode()))
+		whole := rec.Code == http.StatusOK && strings.Contains(rec.Body.String(), `"id":"a"`)
+		if !whole && rec.Code != http.StatusServiceUnavailable {
+			t.Fatalf("fault %d: status %d: %s", n, rec.Code, rec.Body)
+		}
+		if !faulty.Tripped() {
+			if !whole {
+				t.Errorf("without a fault: status %d: %s", rec.Code, rec.Body)
+			}
+			return
+		}
+	}
+	t.Error("there is no end of reads")
+}
+
 func TestManifest(t *testing.T) {
 	r := newRig(t)
 	var m map[string]any
