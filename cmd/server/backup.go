@@ -49,7 +49,7 @@ func (c *backup) Run(ctx context.Context, m *Main, f *folder) error {
 	var partial *os.File
 	if c.File != "-" {
 		var err error
-		if partial, err = os.CreateTemp(filepath.Dir(c.File), "."+filepath.Base(c.File)+".*.partial"); err != nil {
+		if partial, err = beside(c.File); err != nil {
 			return err
 		}
 	}
@@ -83,6 +83,15 @@ func free(file string, force bool) error {
 		return fmt.Errorf("%s exists; choose another name, or replace it by --force", file)
 	}
 	return nil
+}
+
+// beside opens a new file in the folder of another, which it becomes when it is complete.
+func beside(file string) (*os.File, error) {
+	partial, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*.partial")
+	if failed, ok := errors.AsType[*fs.PathError](err); ok {
+		return nil, fmt.Errorf("%s cannot be written: %w; name a file in a folder that is there and may be written to", file, failed.Err)
+	}
+	return partial, err
 }
 
 // make writes the backup and returns what it says of itself.

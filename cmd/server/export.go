@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -44,7 +43,7 @@ func (c *exporting) Run(ctx context.Context, m *Main, f *folder) error {
 	}
 	to, complete := m.Stdout, ""
 	if c.File != "-" {
-		partial, err := os.CreateTemp(filepath.Dir(c.File), "."+filepath.Base(c.File)+".*.partial")
+		partial, err := beside(c.File)
 		if err != nil {
 			return err
 		}

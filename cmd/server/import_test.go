@@ -66,6 +66,10 @@ func TestExportAndImport(t *testing.T) {
 	command(t, "--data", demo, "export", "jsonl", packed)
 	refuses(t, []string{"--data", demo, "export", "jsonl", packed}, "exists", "--force")
 	refuses(t, []string{"--data", demo, "export", "xlsx"}, "nothing can be exported as", "jsonl")
+	nowhere := filepath.Join(dir, "nowhere", "all.jsonl")
+	for _, word := range []string{"export jsonl", "backup"} {
+		refuses(t, append(strings.Fields(word), nowhere, "--data", demo), "keiretsu: "+nowhere+" cannot be written: no such file or directory; name a file in a folder that is there")
+	}
 	text, err := os.ReadFile(plain)
 	if err != nil {
 		t.Fatal(err)

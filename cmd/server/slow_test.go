@@ -18,7 +18,7 @@ import (
 // body, a byte at a time, and others that do not read what they asked for. The
 // time-outs are short here; with the defaults all of it takes 15 s.
 func TestSlowClientsAreCutOff(t *testing.T) {
-	const many, patient = 50, 15 * time.Second
+	const many, patient = 50, 4 * 15 * time.Second // machines do other things as well
 	p := run(t, nil, "--addr", "127.0.0.1:0", "--data", t.TempDir(),
 		"--header-timeout=3s", "--body-timeout=3s", "--request-timeout=4s", "--reading-timeout=2s", "--idle-timeout=1s")
 	p.ready(t)
@@ -135,7 +135,7 @@ func TestStopsWhateverClientsDo(t *testing.T) {
 		t.Errorf("exit code %d, want 0:\n%s", code, &p.stderr)
 	}
 	t.Logf("ended within %s", time.Since(began))
-	if took := time.Since(began); took > 10*time.Second {
+	if took := time.Since(began); took > slack*10*time.Second {
 		t.Errorf("ended after %s, want 10 s", took)
 	}
 }

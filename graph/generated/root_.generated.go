@@ -6626,7 +6626,7 @@ type Candidate {
 type CandidateReason {
   "` + "`" + `name` + "`" + `, ` + "`" + `identifier` + "`" + `, ` + "`" + `founded` + "`" + `, ` + "`" + `country` + "`" + ` or ` + "`" + `headquarters` + "`" + `."
   feature: String!
-  "What the two have in common, or in what they differ."
+  "What the two have in common, or in what they differ; of names that say the same in two languages also, behind a colon, what was translated."
   value: String!
   "Less than 0 where it speaks against."
   weight: Float!

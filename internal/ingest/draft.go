@@ -141,6 +141,10 @@ type Relation struct {
 	// Text is what kg.Relation says of its field of that name.
 	Text       Text
 	Attributes []Attribute
+	// Role is what From does if it is a person, whom the file may leave to others to
+	// describe: the relation is then a holds_role of that text. "" where it makes no
+	// difference.
+	Role Text
 	// AttributedTo is the entity whom the sources quote.
 	AttributedTo, Note Text
 	Cites              []Citation

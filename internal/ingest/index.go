@@ -15,12 +15,18 @@ type index struct {
 	sources map[kg.ID]bool
 	// entities holds the fiscal year ends, or the zero date.
 	entities map[kg.ID]kg.PartialDate
-	metrics  map[string]*kg.Metric
+	// people are those of the entities that are persons.
+	people  map[kg.ID]bool
+	metrics map[string]*kg.Metric
+}
+
+func emptyIndex() index {
+	return index{map[kg.ID]bool{}, map[kg.ID]kg.PartialDate{}, map[kg.ID]bool{}, map[string]*kg.Metric{}}
 }
 
 // newIndex looks up what the drafts mention, then adds what they declare.
 func newIndex(ctx context.Context, graph Graph, drafts []Draft) (index, error) {
-	x := index{map[kg.ID]bool{}, map[kg.ID]kg.PartialDate{}, map[string]*kg.Metric{}}
+	x := emptyIndex()
 	mentioned := map[kg.ID]bool{}
 	for _, d := range drafts {
 		for _, id := range d.mentions() {
@@ -54,6 +60,7 @@ func (x *index) lookUp(ctx context.Context, graph Graph, ids, names []kg.ID) err
 			x.metrics[r.Name] = r
 		case *kg.Entity:
 			x.entities[names[i]] = r.FiscalYearEnd
+			x.people[names[i]] = r.Kind == kg.KindPerson
 		case *kg.Redirect:
 			next, called = append(next, r.To), append(called, names[i])
 		}
@@ -164,7 +171,10 @@ func (d *Metric) declare(x *index) {
 }
 
 func (d *Entity) declare(x *index) {
-	end := x.entities[id(d.ID)]
+	end, known := x.entities[id(d.ID)]
+	if !known && entityKinds[d.Kind.Value] == kg.KindPerson {
+		x.people[id(d.ID)] = true
+	}
 	if stated, err := parseYearEnd(d.FiscalYearEnd.Value); err == nil {
 		end = stated
 	}

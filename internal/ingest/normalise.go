@@ -257,6 +257,9 @@ func (d *Relation) write(b *batch) {
 		Type: word(b, "a type of relation", d.Type, relationTypes), From: b.entity(d.From), To: b.entity(d.To),
 		Money: read(b, d.Money, parseMoney), Text: d.Text.Value, Attributes: attributes(d.Attributes),
 	}
+	if d.Role.Value != "" && b.people[id(d.From)] {
+		s.Type, s.Text = kg.HoldsRole, d.Role.Value
+	}
 	s.Start, s.End = d.dates(b, s.Type)
 	s.Stake = d.stake(b, s.Type)
 	b.claim(d.At, s, d.Cites, b.entity(d.AttributedTo), d.Note.Value)

@@ -183,6 +183,9 @@ func (t *TextReader) Read(p []byte) (int, error) {
 	}
 	if bad := t.check(p[:n], errors.Is(err, io.EOF)); bad >= 0 {
 		t.failed = Brokenf(t.in.At(t.line), "the line is not UTF-8; convert the file, for example with iconv -f latin1 -t utf-8")
+		if bad < n && p[bad] == 0 {
+			t.failed = Brokenf(t.in.At(t.line), "the line holds zero bytes: the file is damaged or no text")
+		}
 		return bad, t.failed
 	}
 	if n > 0 {

@@ -127,6 +127,7 @@ func TestTextIsUTF8(t *testing.T) {
 		"Latin-1":                 {"a\nM\xfcller", "f:2: the line is not UTF-8; convert the file, for example with iconv -f latin1 -t utf-8"},
 		"cut in a character":      {"a\n\n\xe9\x98", "f:3: the line is not UTF-8; convert the file, for example with iconv -f latin1 -t utf-8"},
 		"a line feed inside one":  {"\xe9\n", "f:1: the line is not UTF-8; convert the file, for example with iconv -f latin1 -t utf-8"},
+		"a zero byte":             {strings.Repeat("a\n", 5000) + "b\x00c\n", "f:5001: the line holds zero bytes: the file is damaged or no text"},
 		"empty":                   {"", "f:1: the file is empty"},
 		"UTF-16 without a mark":   {"{\x00\"\x00a\x00", "f:1: the file is UTF-16; convert it, for example with iconv -f utf-16le -t utf-8"},
 		"UTF-16, the other way":   {"\x00{\x00\"\x00a", "f:1: the file is UTF-16; convert it, for example with iconv -f utf-16be -t utf-8"},

@@ -19,6 +19,9 @@ type trial struct {
 	// the entities of which one tells something, made those of them of which an
 	// entity was made.
 	described, hinted, made map[uint64]bool
+	// people are the described ones that are persons, or hinted to be where none
+	// describes them.
+	people, hintedPeople map[uint64]bool
 	// gone are the claims that drafts take back.
 	gone   map[uint64]bool
 	drafts []Draft
@@ -37,15 +40,21 @@ func (nothing) Records(_ context.Context, ids []kg.ID) ([]kg.Record, error) {
 func (nothing) Apply(context.Context, kg.Write) (kg.Applied, error) { return kg.Applied{}, nil }
 
 func newTrial(i *Import) *trial {
-	return &trial{Import: i, seed: maphash.MakeSeed(), described: make(map[uint64]bool), hinted: make(map[uint64]bool), made: make(map[uint64]bool), gone: make(map[uint64]bool)}
+	return &trial{
+		Import: i, seed: maphash.MakeSeed(), described: make(map[uint64]bool), hinted: make(map[uint64]bool), made: make(map[uint64]bool),
+		people: make(map[uint64]bool), hintedPeople: make(map[uint64]bool), gone: make(map[uint64]bool),
+	}
 }
 
 func (t *trial) hash(id kg.ID) uint64 { return maphash.String(t.seed, string(id)) }
 
 // learn notes whom a draft describes.
 func (t *trial) learn(d Draft) {
-	x := index{map[kg.ID]bool{}, map[kg.ID]kg.PartialDate{}, map[string]*kg.Metric{}}
+	x := emptyIndex()
 	d.declare(&x)
+	for id := range x.people {
+		t.people[t.hash(id)] = true
+	}
 	for id := range x.entities {
 		t.described[t.hash(id)] = true
 	}
@@ -55,6 +64,9 @@ func (t *trial) learn(d Draft) {
 	for _, n := range d.needs() {
 		if n.hint != nil && n.entity != "" {
 			t.hinted[t.hash(n.entity)] = true
+			if entityKinds[n.hint.Kind.Value] == kg.KindPerson {
+				t.hintedPeople[t.hash(n.entity)] = true
+			}
 		}
 	}
 }
@@ -108,8 +120,12 @@ func (t *trial) flush(ctx context.Context) error {
 	}
 	for _, d := range t.drafts {
 		for _, id := range d.mentions() {
-			if t.hinted[t.hash(id)] {
+			h := t.hash(id)
+			if t.hinted[h] {
 				x.add(id)
+			}
+			if t.people[h] || t.hintedPeople[h] && !t.described[h] {
+				x.people[id] = true
 			}
 		}
 		write(d)

@@ -17,7 +17,8 @@ import (
 // Two entities of one kind are candidates when they share a name (folded, or
 // without legal form) or an identifier, or when the text index says that a name of
 // one is nearly a name of the other: sounds like it (by transliteration, by pinyin),
-// has its words in another order, or is spelled a little otherwise. Whoever asks
+// says the same in another language, has its words in another order, or is spelled a
+// little otherwise. Whoever asks
 // about one entity is told as well of those that the text index finds by its names.
 // Whoever goes through all entities is told instead of those that are spelled nearly
 // alike among neighbours in the order of names (the sorted neighbourhood method of
@@ -30,6 +31,8 @@ import (
 //	                   the letters to change, add or drop by the letters of the longer;
 //	                   as they stand or, by the text index, as they sound and in
 //	                   whatever order of words. Names with other numbers are not
+//	             0.4   times how alike they are otherwise, where the text index says
+//	                   that they say the same in two languages
 //	             0.35  the text index finds one by a name of the other
 //	identifier   0.4   a register knows both by one value
 //	            -0.4   a register that gives each thing one value knows them by two
@@ -271,11 +274,12 @@ type lead struct {
 	id ID
 }
 
-// What the text index's word weighs: that two names are nearly one, times how alike
-// they are, and that it finds one by the other.
+// What the text index's word weighs: that two names are nearly one, or say the same in
+// two languages, times how alike they are, and that it finds one by the other.
 const (
-	weightNear  = 0.45
-	weightFound = 0.35
+	weightNear       = 0.45
+	weightTranslated = 0.4
+	weightFound      = 0.35
 )
 
 // leads returns for each entity those that share a name or an identifier with it, or
@@ -300,6 +304,10 @@ func (v *View) leads(ctx context.Context, of []*Entity) ([][]lead, error) {
 			near := CandidateReason{Weight: weightNear * r.Likeness}
 			if r.Name != "" {
 				near.Value = r.Name + " / " + r.Other
+			}
+			if r.Translated != "" {
+				near.Weight = weightTranslated * r.Likeness
+				near.Value += ": " + r.Translated
 			}
 			leads[i] = append(leads[i], lead{near, r.ID})
 		}

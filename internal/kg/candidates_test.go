@@ -63,14 +63,15 @@ func candidatesOf(t *testing.T, g *kg.Graph, id kg.ID) []string {
 // Candidates share a name, or nearly, or a number; what else is known of them
 // speaks for it or against.
 func TestCandidatesAreScored(t *testing.T) {
-	g := kg.NewGraph(kgtest.NewModel(), kg.Options{Text: plainIndex{{ID: "dynes", Matched: "Dyne"}, {ID: "dyne", Matched: "Dyne"}, {ID: "dain", Matched: "(dyne)"}}})
+	g := kg.NewGraph(kgtest.NewModel(), kg.Options{Text: plainIndex{{ID: "dynes", Matched: "Dyne"}, {ID: "dyne", Matched: "Dyne"}, {ID: "dain", Matched: "(dyne)"}, {ID: "dain-group", Matched: "[dyne]"}}})
 	w := resemblances()
-	w.Claims = append(w.Claims, entity("dain", kg.KindCompany, "戴恩")...)
+	w.Claims = append(w.Claims, slices.Concat(entity("dain", kg.KindCompany, "戴恩"), entity("dain-group", kg.KindCompany, "戴恩集团"))...)
 	apply(t, g, w)
 	want := []string{
 		"dyne-2 0.85, name Dyne +0.60, founded 1999 / 1999-04-04 +0.15, headquarters lyon +0.10",
 		"dain 0.45, name Dyne SA / 戴恩 +0.45",
 		"other 0.40, identifier ticker DYN +0.40",
+		"dain-group 0.36, name Dyne SA / 戴恩集团: 集团 group +0.36",
 		"dynes 0.36, name Dyne SA / Dynes +0.36",
 	}
 	if diff := cmp.Diff(want, candidatesOf(t, g, "dyne")); diff != "" {

@@ -905,7 +905,8 @@ func (x plainIndex) Search(_ context.Context, q kg.TextQuery) (hits []kg.TextHit
 }
 
 // Resembling finds others of the kind that the index holds for a name with the sound
-// of one of the entity's: a name in brackets, such as (dyne).
+// of one of the entity's, a name in brackets, such as (dyne), or for what one says in
+// another language, as [dyne].
 func (x plainIndex) Resembling(_ context.Context, of []*kg.Entity, limit int) ([][]kg.Resemblance, error) {
 	found := make([][]kg.Resemblance, len(of))
 	for i, e := range of {
@@ -913,6 +914,9 @@ func (x plainIndex) Resembling(_ context.Context, of []*kg.Entity, limit int) ([
 			for _, n := range e.Names {
 				if h.ID != e.ID && h.Matched == "("+kg.CoreName(n.Text)+")" && len(found[i]) < limit {
 					found[i] = append(found[i], kg.Resemblance{ID: h.ID, Likeness: 1})
+				}
+				if h.ID != e.ID && h.Matched == "["+kg.CoreName(n.Text)+"]" && len(found[i]) < limit {
+					found[i] = append(found[i], kg.Resemblance{ID: h.ID, Likeness: 0.9, Name: n.Text, Other: "戴恩集团", Translated: "集团 group"})
 				}
 			}
 		}

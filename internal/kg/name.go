@@ -94,6 +94,31 @@ func CoreWords(name string) []string {
 	return words
 }
 
+// BareWords returns the words of CoreWords that tell a name from others: without the
+// legal forms that are written in full or in other letters than their own, of which
+// names have one at an end, and without words that join others. What is nothing but
+// those stays as CoreWords gives it. It is for comparing what may be one; names under
+// which the store finds an entity are those of FoldName and CoreName.
+func BareWords(name string) []string {
+	all := CoreWords(name)
+	words := all
+	for _, form := range fullLegalForms {
+		if rest := len(words) - len(form); rest > 0 && slices.Equal(words[rest:], form) {
+			words = words[:rest]
+			break
+		}
+		if len(words) > len(form) && slices.Equal(words[:len(form)], form) {
+			words = words[len(form):]
+			break
+		}
+	}
+	bare := slices.DeleteFunc(slices.Clone(words), func(w string) bool { return joiningWords[w] })
+	if len(bare) == 0 {
+		return all
+	}
+	return bare
+}
+
 // romanNumbers are those that number funds, series and ships.
 var romanNumbers = set("i ii iii iv v vi vii viii ix x xi xii xiii xiv xv")
 
@@ -180,6 +205,29 @@ var (
 		"股份有限公司", "有限责任公司", "有限責任公司", "有限公司", "株式会社", "合同会社", "有限会社", "주식회사", "유한회사",
 	}
 )
+
+// fullLegalForms are those that BareWords alone knows, in words, the longest first,
+// since the longest that fits is the form. CoreName does not leave them out: an entity
+// is found by its keys as by a name, engines store them, and ao, gongsi or limited
+// partnership may be words of a name as well. To compare takes less certainty.
+var fullLegalForms = func() [][]string {
+	var forms [][]string
+	for _, form := range []string{
+		"limited liability company", "limited liability partnership", "limited partnership", "public limited company", "private limited company",
+		"public joint stock company", "joint stock company", "gesellschaft mit beschrankter haftung", "besloten vennootschap", "naamloze vennootschap",
+		"societe anonyme", "societe par actions simplifiee", "societe a responsabilite limitee", "sociedad anonima", "sociedad limitada", "sociedade anonima",
+		"societa per azioni", "societa a responsabilita limitata", "kabushiki kaisha", "yugen kaisha", "godo kaisha", "youxian gongsi", "gufen youxian gongsi",
+		"youxian zeren gongsi", "gongsi", "pao", "ao", "oao", "zao", "ooo",
+		"публичное акционерное общество", "открытое акционерное общество", "акционерное общество", "общество с ограниченной ответственностью",
+	} {
+		forms = append(forms, FoldWords(form))
+	}
+	slices.SortStableFunc(forms, func(a, b []string) int { return len(b) - len(a) })
+	return forms
+}()
+
+// joiningWords are left out or written as a sign.
+var joiningWords = set("and und et the of")
 
 // maxSpacedForm is the largest number of words of a spaced legal form: S. de R. L. de C. V.
 const maxSpacedForm = 7

@@ -27,6 +27,23 @@ func TestCoreWords(t *testing.T) {
 	}
 }
 
+func TestBareWords(t *testing.T) {
+	for name, want := range map[string]string{
+		"Müller Maschinenbau Gesellschaft mit beschränkter Haftung": "muller maschinenbau",
+		"Société à responsabilité limitée du Nord":                  "du nord",
+		"Общество с ограниченной ответственностью «Ромашка»":        "ромашка",
+		"Huawei Jishu Youxian Gongsi":                               "huawei jishu",
+		"The Bank of Nova Scotia":                                   "bank nova scotia",
+		"Acme Private Limited Company":                              "acme private", // the end is a legal form of its own
+		"Limited Partnership":                                       "limited partnership",
+		"And the":                                                   "and the",
+	} {
+		if got := strings.Join(BareWords(name), " "); got != want {
+			t.Errorf("%s: %q, want %q", name, got, want)
+		}
+	}
+}
+
 func TestSameNumbers(t *testing.T) {
 	for _, c := range []struct {
 		a, b string

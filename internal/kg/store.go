@@ -606,8 +606,9 @@ type TextIndex interface {
 	Search(ctx context.Context, q TextQuery) (hits []TextHit, total int, err error)
 	// Resembling returns for each entity others of its kind, at most limit, of which
 	// a whole name, but for the legal form, is nearly one of its own: sounds like it
-	// in another script (阿里云 and Aliyun), has its words in another order, or is
-	// spelled a little otherwise. Who is found by one is found by the other, unless
+	// in another script (阿里云 and Aliyun), says the same in another language (华为技术
+	// and Huawei Technologies), has its words in another order, or is spelled a little
+	// otherwise. Who is found by one is found by the other, unless
 	// there are more than limit. The order depends on names and ids alone.
 	Resembling(ctx context.Context, of []*Entity, limit int) ([][]Resemblance, error)
 }
@@ -621,6 +622,10 @@ type Resemblance struct {
 	// Likeness is from 0 to 1: 1 less the letters to change, add or drop to make one
 	// of the other, by the letters of the longer.
 	Likeness float64
+	// Translated tells the words of one name that the other has in another language,
+	// each with its meaning ("技术 technology"), where the rest of them is alike by
+	// Likeness; "" where they are compared without translating.
+	Translated string
 }
 
 // TextQuery asks for entities by words.

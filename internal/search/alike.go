@@ -19,8 +19,8 @@ const maxAlike = 200
 // their words stand, and as they are or without legal forms: one less the part of
 // the letters that have to be added, left out, exchanged or swapped with a neighbour
 // (the distance of Damerau and Levenshtein, each stretch of letters edited once).
-// Names in other scripts are compared by their sound as well, which counts nine
-// tenths.
+// Names in other scripts are compared by their sound and by what they say as well,
+// which counts nine tenths.
 func Alike(a, b string) float64 {
 	best := likeWords(kg.FoldWords(a), kg.FoldWords(b))
 	if best == 1 {
@@ -31,7 +31,9 @@ func Alike(a, b string) float64 {
 	if best == 1 || isLatin(a) && isLatin(b) {
 		return best
 	}
-	return max(best, 0.9*likeWords(sound(x), sound(y)))
+	said, other := meaningOf(a, x), meaningOf(b, y)
+	meant, _ := said.alike(&other)
+	return max(best, 0.9*likeWords(sound(x), sound(y)), 0.9*meant)
 }
 
 // likeWords compares two texts as they stand, and with their words in order.

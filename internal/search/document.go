@@ -18,9 +18,9 @@ import (
 
 // format numbers what documents hold and how terms are made, kg's folding included.
 // Raise it with every change: an index of another format is built anew.
-const format = "3"
+const format = "4"
 
-// The fields of a document, which stands for one entity. Those down to skeleton hold
+// The fields of a document, which stands for one entity. Those down to meaning hold
 // the terms of all its names together, as names.go and reading.go make them.
 const (
 	fieldName     = "name"     // whole names
@@ -33,6 +33,7 @@ const (
 	fieldSound    = "sound"    // short beginnings of readings
 	fieldSounding = "sounding" // readings of whole names without legal forms
 	fieldSkeleton = "skeleton" // whole names without legal forms, vowels and the order of words
+	fieldMeaning  = "meaning"  // what whole names say, by which they are found in another language
 	fieldKind     = "kind"     // the entity's kind
 	fieldOrder    = "order"    // a place among all entities, see orderKey; for sorting only
 	fieldNames    = "names"    // the names as encodeNames writes them; stored only
@@ -84,6 +85,9 @@ func newDocument(e *kg.Entity) *document.Document {
 	sets := make(termSets)
 	for i, n := range e.Names {
 		f := foldEntityName(n)
+		if e.Kind == kg.KindPerson {
+			f.meanings = nil // people do not trade under translated names
+		}
 		names[i] = f
 		sets.add(fieldName, f.closed)
 		sets.add(fieldCore, f.core)
@@ -103,10 +107,13 @@ func newDocument(e *kg.Entity) *document.Document {
 		for _, key := range skeletons(n.Text) {
 			sets.add(fieldSkeleton, key)
 		}
+		for _, key := range f.meanings {
+			sets.add(fieldMeaning, key)
+		}
 	}
 	d := document.NewDocument(string(e.ID))
 	var lines []byte
-	for _, field := range []string{fieldName, fieldCore, fieldStart, fieldWord, fieldBegin, fieldPiece, fieldReading, fieldSound, fieldSounding, fieldSkeleton} {
+	for _, field := range []string{fieldName, fieldCore, fieldStart, fieldWord, fieldBegin, fieldPiece, fieldReading, fieldSound, fieldSounding, fieldSkeleton, fieldMeaning} {
 		if len(sets[field]) == 0 {
 			continue
 		}
@@ -147,8 +154,8 @@ func parseOrderKey(key string) (int, kg.ID, error) {
 var errDamaged = errors.New("the index holds what was never written into it")
 
 // encodeNames writes folded names: for each its standing as a byte, then text,
-// closed, core, words and readings, each after its length; words and readings
-// are joined with spaces.
+// closed, core, words, readings and meanings, each after its length; lists are
+// joined with spaces.
 func encodeNames(names []folded) []byte {
 	var b []byte
 	str := func(s string) {
@@ -162,6 +169,7 @@ func encodeNames(names []folded) []byte {
 		str(f.core)
 		str(strings.Join(f.words, " "))
 		str(strings.Join(f.readings, " "))
+		str(strings.Join(f.meanings, " "))
 	}
 	return b
 }
@@ -185,7 +193,7 @@ func decodeNames(b []byte) ([]folded, error) {
 		f := folded{standing: kg.NameKind(b[0])}
 		b = b[1:]
 		f.text, f.closed, f.core = str(), str(), str()
-		f.words, f.readings = strings.Fields(str()), strings.Fields(str())
+		f.words, f.readings, f.meanings = strings.Fields(str()), strings.Fields(str()), strings.Fields(str())
 		if bad {
 			return nil, errDamaged
 		}

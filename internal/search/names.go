@@ -35,6 +35,9 @@ type folded struct {
 	// every place inside at which a reader may begin. Empty for a name in
 	// Latin letters.
 	readings []string
+	// meanings are the keys by which the name is found by what says the same in
+	// another language.
+	meanings []string
 }
 
 func foldEntityName(n kg.Name) folded {
@@ -44,9 +47,10 @@ func foldEntityName(n kg.Name) folded {
 		words[i] = firstRunes(words[i], maxWord)
 	}
 	words = words[:min(len(words), maxNameWords)]
+	meaning := meaningOf(text, bareWords(text))
 	return folded{
 		text: n.Text, standing: n.Kind, closed: kg.FoldName(text), core: kg.CoreName(text),
-		words: nameWords(text, words), readings: readings(words),
+		words: nameWords(text, words), readings: readings(words), meanings: meaning.keys(),
 	}
 }
 

@@ -21,6 +21,9 @@ const (
 type asked struct {
 	closed, core string
 	parts        []part
+	// meanings are the keys of names that say the same in another language; none
+	// where there is nothing to translate, since sound is for others to compare.
+	meanings []string
 	// slack is how many slips of the pen the whole text may hold.
 	slack int
 	// sound is what a reading has to begin with, or "" if the text is none.
@@ -46,6 +49,9 @@ func ask(text string) *asked {
 		return nil
 	}
 	a.slack, a.sound = slackOf(a.closed), soundOf(a.closed)
+	if m := meaningOf(text, bareWords(text)); len(m.trade) > 0 {
+		a.meanings = m.facing()
+	}
 	for _, word := range kg.FoldWords(text) {
 		for _, run := range scriptRuns(word) {
 			first, _ := utf8.DecodeRuneInString(run)
@@ -145,7 +151,15 @@ func (a *asked) ladder() (rungs []question, anything question) {
 	if a.sound != "" {
 		sound = either(sound, begins(fieldSound, maxSound, fieldReading, a.sound))
 	}
-	rungs = []question{term(fieldName, a.closed), core, start, all(whole...), all(begun...), either(all(near...), misspelt), sound}
+	rungs = []question{term(fieldName, a.closed), core, start, all(whole...), all(begun...)}
+	var same []question
+	for _, key := range a.meanings {
+		same = append(same, term(fieldMeaning, key))
+	}
+	if same != nil {
+		rungs = append(rungs, either(same...))
+	}
+	rungs = append(rungs, either(all(near...), misspelt), sound)
 	some := sound
 	if len(a.parts) > 1 {
 		some = atLeast(a.fewest(), heard...)
@@ -153,7 +167,7 @@ func (a *asked) ladder() (rungs []question, anything question) {
 		some = either(some, sound)
 	}
 	// The rungs between are stages of the last.
-	return rungs, either(core, start, misspelt, some)
+	return rungs, either(append(same, core, start, misspelt, some)...)
 }
 
 // fewest is how many parts of the text a name must at least answer: half.

@@ -23,6 +23,8 @@ const (
 	bySound
 	// misspelt: some word, or the whole name, fits only with slips.
 	misspelt
+	// saidSo: the name says in another language what the text says.
+	saidSo
 	// begunWords: some word of the text only begins one of the name's.
 	begunWords
 	// allWords: all words of the text are words of the name.
@@ -113,7 +115,7 @@ func (x ranked) compare(y ranked) int {
 }
 
 // score puts all that compare looks at, but for the id, into a number from 1 to
-// 10: the tier, and behind the point degree, standing and length. It is exact.
+// 11: the tier, and behind the point degree, standing and length. It is exact.
 func (x ranked) score() float64 {
 	const standings = 4
 	n := uint64(x.tier)<<8 | uint64(x.degree)
@@ -152,6 +154,9 @@ func (r *ranker) fit(n *folded, matches []match) fit {
 		if n := slips(r.closed, n.closed, r.slack); n <= r.slack {
 			best = fit{misspelt, max(best.degree, leastSlips-uint8(n))}
 		}
+	}
+	if best.tier < saidSo && slices.ContainsFunc(r.meanings, func(key string) bool { return slices.Contains(n.meanings, key) }) {
+		best = fit{tier: saidSo}
 	}
 	if best.tier < bySound && n.soundsLike(r.sound) {
 		best = fit{tier: bySound}

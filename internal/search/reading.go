@@ -132,6 +132,13 @@ func soundsOf(r rune) []string {
 			found = append(found, spelt)
 		}
 	}
+	switch r {
+	case 'ふ', 'フ':
+		add("fu") // as names are spelled, and not by the table of sounds
+	case 'っ', 'ッ':
+		sounds.Store(r, found) // doubles the letter that follows
+		return nil
+	}
 	for _, syllable := range pinyin.SinglePinyin(r, pinyin.Args{Style: pinyin.Normal, Heteronym: true}) {
 		add(syllable)
 	}

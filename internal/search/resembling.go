@@ -24,48 +24,10 @@ const (
 	maxSkeleton = 32
 )
 
-// legalWords are legal forms as they are written in full or in Latin letters, which
-// kg.CoreWords leaves: folded words, with spaces between.
-var legalWords = func() [][]string {
-	var forms [][]string
-	for _, form := range []string{
-		"limited liability company", "limited liability partnership", "limited partnership", "public limited company", "private limited company",
-		"public joint stock company", "joint stock company", "gesellschaft mit beschrankter haftung", "besloten vennootschap", "naamloze vennootschap",
-		"societe anonyme", "societe par actions simplifiee", "societe a responsabilite limitee", "sociedad anonima", "sociedad limitada", "sociedade anonima",
-		"societa per azioni", "societa a responsabilita limitata", "kabushiki kaisha", "yugen kaisha", "godo kaisha", "youxian gongsi", "gufen youxian gongsi",
-		"youxian zeren gongsi", "gongsi", "pao", "ao", "oao", "zao", "ooo",
-		"публичное акционерное общество", "открытое акционерное общество", "акционерное общество", "общество с ограниченной ответственностью",
-	} {
-		forms = append(forms, strings.Fields(form))
-	}
-	// The longest that fits is the form.
-	slices.SortStableFunc(forms, func(a, b []string) int { return len(b) - len(a) })
-	return forms
-}()
-
-// joining are words that are left out or written as a sign.
-var joining = map[string]bool{"and": true, "und": true, "et": true, "the": true, "of": true}
-
-// bareWords returns the folded words of a name that tell it from others: no legal
-// forms, and none that join others. What is nothing but those stays whole.
+// bareWords returns the folded words of a name that tell it from others.
 func bareWords(name string) []string {
-	all := kg.CoreWords(firstRunes(name, maxName))
-	words := all[:min(len(all), maxNameWords)]
-	for _, form := range legalWords {
-		if rest := len(words) - len(form); rest > 0 && slices.Equal(words[rest:], form) {
-			words = words[:rest]
-			break
-		}
-		if len(words) > len(form) && slices.Equal(words[:len(form)], form) {
-			words = words[len(form):]
-			break
-		}
-	}
-	bare := slices.DeleteFunc(slices.Clone(words), func(w string) bool { return joining[w] })
-	if len(bare) == 0 {
-		return all
-	}
-	return bare
+	words := kg.BareWords(firstRunes(name, maxName))
+	return words[:min(len(words), maxNameWords)]
 }
 
 // umlauts are written in two ways.
@@ -177,6 +139,36 @@ func resembles(e *kg.Entity) question {
 	return either(near...)
 }
 
+// saysTheSame asks for entities of which a name may say in another language what one of
+// the entity's says. It is nil for people, who do not trade under translated names,
+// and where no name says anything.
+func saysTheSame(e *kg.Entity) question {
+	if e.Kind == kg.KindPerson {
+		return nil
+	}
+	var keys []question
+	for _, n := range e.Names[:min(len(e.Names), soundingNames)] {
+		m := meaningOf(n.Text, bareWords(n.Text))
+		for _, key := range m.facing() {
+			keys = append(keys, term(fieldMeaning, key))
+		}
+		if m.latin || len(m.trade) > 0 || len(m.light) == 0 {
+			continue
+		}
+		// Alibaba, which 阿里巴巴集团 is as well, has nothing to translate.
+		for _, reading := range wholeReadings(strings.Join(m.own, "")) {
+			keys = append(keys, term(fieldCore, reading))
+		}
+		if m.skeleton != "" {
+			keys = append(keys, term(fieldSkeleton, m.skeleton))
+		}
+	}
+	if keys == nil {
+		return nil
+	}
+	return either(keys...)
+}
+
 // Resembling returns the entities that resemble each; see kg.TextIndex. It reads ten
 // names of each. Its errors are those of Search.
 func (x *Index) Resembling(ctx context.Context, of []*kg.Entity, limit int) ([][]kg.Resemblance, error) {
@@ -186,6 +178,21 @@ func (x *Index) Resembling(ctx context.Context, of []*kg.Entity, limit int) ([][
 		return err
 	})
 	return found, err
+}
+
+// translated compares what an entity's names say with what those of another do.
+func translated(e *kg.Entity, id kg.ID, names []folded) kg.Resemblance {
+	best := kg.Resemblance{ID: id}
+	for _, n := range e.Names[:min(len(e.Names), soundingNames)] {
+		m := meaningOf(n.Text, bareWords(n.Text))
+		for _, name := range names[:min(len(names), soundingNames)] {
+			other := meaningOf(name.text, bareWords(name.text))
+			if like, said := m.alike(&other); like > best.Likeness {
+				best.Name, best.Other, best.Likeness, best.Translated = n.Text, name.text, like, said
+			}
+		}
+	}
+	return best
 }
 
 // nearest compares an entity's names with those of another.
@@ -211,12 +218,12 @@ func (s *shelf) resembling(ctx context.Context, of []*kg.Entity, limit int) ([][
 	found := make([][]kg.Resemblance, len(of))
 	for i, e := range of {
 		known := map[kg.ID]bool{e.ID: true}
-		// Whoever sounds the same needs no comparing: a character may have several
-		// sounds, of which comparing knows the usual one alone.
 		for _, by := range []struct {
 			question question
-			alike    bool
-		}{{soundsLike(e), true}, {resembles(e), false}} {
+			// compare is nil for whoever sounds the same: a character may have several
+			// sounds, of which comparing knows the usual one alone.
+			compare func(*kg.Entity, kg.ID, []folded) kg.Resemblance
+		}{{soundsLike(e), nil}, {saysTheSame(e), translated}, {resembles(e), nearest}} {
 			if by.question == nil {
 				continue
 			}
@@ -232,16 +239,16 @@ func (s *shelf) resembling(ctx context.Context, of []*kg.Entity, limit int) ([][
 				if known[id] || len(found[i]) == limit {
 					continue
 				}
-				known[id] = true
 				r := kg.Resemblance{ID: id, Likeness: 1}
-				if !by.alike {
+				if by.compare != nil {
 					names, err := l.names(id)
 					if err != nil {
 						return nil, err
 					}
-					r = nearest(e, id, names)
+					r = by.compare(e, id, names)
 				}
 				if r.Likeness >= leastAlike {
+					known[id] = true
 					found[i] = append(found[i], r)
 				}
 			}

@@ -456,7 +456,7 @@ func TestLinesComeAtOnce(t *testing.T) {
 	})
 	served := httptest.NewServer(r)
 	defer served.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for _, encoding := range []string{"gzip", "identity"} {
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, served.URL+"/import/jsonl", nil)

@@ -38,7 +38,7 @@ func (r running) call(t *testing.T, protocol string, header ...string) *caller {
 
 func (r running) dial(t *testing.T, protocol string, header ...string) (*caller, *http.Response, error) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	t.Cleanup(cancel)
 	o := &websocket.DialOptions{HTTPClient: r.client, HTTPHeader: http.Header{}}
 	if protocol != "" {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"keiretsu/internal/ingest"
 	"keiretsu/internal/ingest/bods"
 	"keiretsu/internal/ingest/ingesttest"
 	"keiretsu/internal/kg"
@@ -144,8 +145,36 @@ func TestReadTwice(t *testing.T) {
 	}
 }
 
+// TestRolesOfPeopleInOtherFiles: entities, persons and what is between them may come in
+// files of their own, in any order.
+func TestRolesOfPeopleInOtherFiles(t *testing.T) {
+	entities := ingesttest.File("entities", []byte(`{"statementId":"1","statementDate":"2020","recordId":"elm","recordType":"entity","recordDetails":{"name":"Elm"}}
+{"statementId":"2","statementDate":"2020","recordId":"oak","recordType":"entity","recordDetails":{"name":"Oak"}}
+`))
+	persons := ingesttest.File("persons", []byte(`{"statementId":"3","statementDate":"2020","recordId":"ann","recordType":"person","recordDetails":{"names":[{"fullName":"Ann"}]}}
+`))
+	between := ingesttest.File("between", []byte(`{"statementId":"4","statementDate":"2020","recordId":"i4","recordType":"relationship","recordDetails":{"subject":"elm","interestedParty":"ann","interests":[{"type":"boardMember"}]}}
+{"statementId":"5","statementDate":"2020","recordId":"i5","recordType":"relationship","recordDetails":{"subject":"elm","interestedParty":"oak","interests":[{"type":"boardMember"}]}}
+`))
+	for name, files := range map[string][]ingest.File{"first": {entities, persons, between}, "last": {between, persons, entities}} {
+		t.Run(name, func(t *testing.T) {
+			g, store := ingesttest.NewGraph(t)
+			ingesttest.Import(t, g, bods.Format, files...)
+			claims := ingesttest.Claims(t, store)
+			for _, want := range []string{"bods:ann HOLDS_ROLE bods:elm, board member,", "bods:oak RELATED_TO bods:elm, is board member of,"} {
+				if !strings.Contains(claims, want) {
+					t.Errorf("%s is missing:\n%s", want, claims)
+				}
+			}
+		})
+	}
+}
+
 func TestStatementsThatAreDropped(t *testing.T) {
 	good := `{"statementId":"a","statementDate":"2020","recordId":"r","recordType":"entity","recordDetails":{"name":"A"}}`
+	of := func(kind, details string) string {
+		return `{"statementId":"b","statementDate":"2020","recordId":"b","recordType":"` + kind + `","recordDetails":{` + details + "}}]"
+	}
 	for name, c := range map[string]struct{ text, want string }{
 		"another shape":       {`[{"type":"Feature"},` + good + `]`, "f:1: this is no statement of BODS: it lacks a statementId"},
 		"a number":            {"[3,\n" + good + "]", "f:1: this is no statement of BODS:  is a number"},
@@ -154,6 +183,15 @@ func TestStatementsThatAreDropped(t *testing.T) {
 		"no details":          {"[" + good + ",\n" + `{"statementId":"b","recordId":"r","recordType":"entity"}]`, "f:2: the statement b lacks recordDetails"},
 		"no date":             {"[" + good + ",\n" + `{"statementId":"b","recordId":"r","recordType":"entity","recordDetails":{"name":"B"}}]`, `f:2: the statement b has the date ""; expected one such as 2021-06-01`},
 		"details of no shape": {"[" + good + ",\n" + `{"statementId":"b","statementDate":"2020","recordId":"r","recordType":"entity","recordDetails":{"name":[1]}}]`, "f:2: this is no statement of BODS: name is a array"},
+		// Of these, the rest is taken.
+		"a founding date":    {"[" + good + ",\n" + of("entity", `"name":"B","foundingDate":"2014-00-00"`), `f:2: "2014-00-00" is no date; it is left out`},
+		"a birth date":       {"[" + good + ",\n" + of("person", `"names":[{"fullName":"B"}],"birthDate":"1970-02-30"`), `f:2: "1970-02-30" is no date; it is left out`},
+		"a start":            {"[" + good + ",\n" + of("relationship", `"subject":"r","interestedParty":"r","interests":[{"type":"shareholding","startDate":"01/02/2014"}]`), `f:2: "01/02/2014" is no date; it is left out`},
+		"an end":             {"[" + good + ",\n" + of("relationship", `"subject":"r","interestedParty":"r","interests":[{"type":"shareholding","endDate":"2014-13"}]`), `f:2: "2014-13" is no date; it is left out`},
+		"a jurisdiction":     {"[" + good + ",\n" + of("entity", `"name":"B","jurisdiction":{"code":"England"}`), `f:2: "England" is no code of a jurisdiction; expected one of ISO 3166 such as GB or US-DE`},
+		"a nameless number":  {"[" + good + ",\n" + of("entity", `"name":"B","identifiers":[{"id":"77"}]`), `f:2: the identifier "77" has no scheme; it is left out`},
+		"nothing is owned":   {"[" + good + ",\n" + of("relationship", `"interestedParty":"r"`), "f:2: the statement b names no subject"},
+		"there is no holder": {"[" + good + ",\n" + of("relationship", `"subject":"r","interests":[]`), "f:2: the statement b names no interestedParty"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			r := ingesttest.Read(t, bods.Format, "f", strings.NewReader(c.text))

@@ -70,7 +70,8 @@ func (r *reader) relation(at ingest.Position, s *statement, in *interest) *inges
 		m = meaning{"controls", "voting rights"}
 	case m.relation == "votes":
 		m.relation = "related_to"
-	case m.relation == "holds_role" && r.kindOf(r.root(from)) != "person":
+	case m.relation == "holds_role":
+		d.Role = at.Text(m.words) // of persons, who may stand in another file
 		m = meaning{"related_to", "is " + m.words + " of"}
 	}
 	d.Type, d.Text = at.Text(m.relation), at.Text(m.words)

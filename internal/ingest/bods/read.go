@@ -132,6 +132,11 @@ func spool(in ingest.Input, described func(record string) bool, tell func(error)
 			}
 			continue
 		}
+		for _, reason := range st.unreadable() {
+			if !tell(ingest.Problemf(in.At(v.Line), "%s", reason)) {
+				return nil, errLeft
+			}
+		}
 		for _, replaced := range st.replaces {
 			s.roots[st.id] = replaced
 		}

@@ -251,6 +251,35 @@ func parse(b json.RawMessage) (*statement, error) {
 	return nil, fmt.Errorf("the statement %.60s has the date %.40q; expected one such as 2021-06-01", s.id, s.date)
 }
 
+// unreadable says what the statement tells of its record that cannot be taken, so that
+// the rest is taken without.
+func (s *statement) unreadable() (reasons []string) {
+	d := &s.details
+	dates := []string{d.FoundingDate, d.DissolutionDate, d.BirthDate, d.DeathDate}
+	for _, in := range d.Interests {
+		dates = append(dates, in.Start, in.End)
+	}
+	for _, date := range dates {
+		if date != "" && day(date) == "" {
+			reasons = append(reasons, fmt.Sprintf("%.40q is no date; it is left out", date))
+		}
+	}
+	for _, id := range d.Identifiers {
+		if strings.TrimSpace(id.ID) != "" && strings.TrimSpace(id.Scheme+id.SchemeName) == "" {
+			reasons = append(reasons, fmt.Sprintf("the identifier %.40q has no scheme; it is left out", id.ID))
+		}
+	}
+	switch {
+	case s.kind == "entity" && d.Jurisdiction.Code != "" && jurisdiction(s) == "":
+		reasons = append(reasons, fmt.Sprintf("%.40q is no code of a jurisdiction; expected one of ISO 3166 such as GB or US-DE", d.Jurisdiction.Code))
+	case s.kind == "relationship" && d.Subject.record == "" && d.Subject.why == nil:
+		reasons = append(reasons, fmt.Sprintf("the statement %.60s names no subject", s.id))
+	case s.kind == "relationship" && d.InterestedParty.record == "" && d.InterestedParty.why == nil:
+		reasons = append(reasons, fmt.Sprintf("the statement %.60s names no interestedParty", s.id))
+	}
+	return reasons
+}
+
 // instant reads the date of a statement, to the millisecond.
 func instant(date string) (at time.Time, ok bool) {
 	for _, form := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", time.DateOnly, "2006-01", "2006"} {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"keiretsu/internal/ingest"
 	"keiretsu/internal/ingest/ingesttest"
 )
 
@@ -105,6 +106,43 @@ func TestWhatIsNotTakenIsNoCompany(t *testing.T) {
 		if strings.Contains(claims, what) != told {
 			t.Errorf("%s: told %t, want %t:\n%s", what, !told, told, claims)
 		}
+	}
+}
+
+// TestRolesOfPeopleInOtherFiles: whether a director is a person may stand in another
+// file, before or behind, or in the graph; who is described nowhere is one.
+func TestRolesOfPeopleInOtherFiles(t *testing.T) {
+	things := ingesttest.File("things", []byte(`{"id":"ann","schema":"Person","properties":{"name":["Ann"]}}
+{"id":"elm","schema":"Company","properties":{"name":["Elm"]}}
+{"id":"oak","schema":"Company","properties":{"name":["Oak"]}}
+`))
+	links := ingesttest.File("links", []byte(`{"id":"d1","schema":"Directorship","properties":{"director":["ann"],"organization":["elm"],"role":["Chair"]}}
+{"id":"d2","schema":"Directorship","properties":{"director":["oak"],"organization":["elm"]}}
+{"id":"d3","schema":"Directorship","properties":{"director":["bob"],"organization":["elm"]}}
+`))
+	for name, imports := range map[string][][]ingest.File{
+		"people first":        {{things, links}},
+		"people behind":       {{links, things}},
+		"people in the graph": {{things}, {links}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			g, store := ingesttest.NewGraph(t)
+			for _, files := range imports {
+				foreseen, err := (&ingest.Import{Format: Format, Files: files, Graph: g.Stream(), DryRun: true}).Run(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if done := ingesttest.Import(t, g, Format, files...); done.Applied.Recorded != foreseen.Applied.Recorded || len(done.Dropped.Reasons) > 0 {
+					t.Errorf("%+v was foreseen, and was %+v", foreseen.Applied, done)
+				}
+			}
+			claims := ingesttest.Claims(t, store)
+			for _, want := range []string{"ftm:ann HOLDS_ROLE ftm:elm", "ftm:oak RELATED_TO ftm:elm", "ftm:bob HOLDS_ROLE ftm:elm"} {
+				if !strings.Contains(claims, want) {
+					t.Errorf("%s is missing:\n%s", want, claims)
+				}
+			}
+		})
 	}
 }
 

@@ -103,7 +103,7 @@ func (w *writer) link(at ingest.Position, e *entity) (drafts []ingest.Draft, wro
 				At: at, Type: at.Text(j.relation), From: at.Text(entityID(f)), To: at.Text(entityID(t)), Text: at.Text(j.words), Cites: w.cites(at, e),
 				FromHint: hint(at, f, j.fromKind), ToHint: hint(at, t, j.toKind),
 			}
-			w.words(at, e, j, f, d)
+			w.words(at, e, j, d)
 			switch {
 			case j.relation == "succeeded":
 				for _, day := range []string{since, seen, until} {
@@ -126,14 +126,13 @@ func (w *writer) link(at ingest.Position, e *entity) (drafts []ingest.Draft, wro
 }
 
 // words fills in what the entity says of the relation besides its ends and dates.
-func (w *writer) words(at ingest.Position, e *entity, j join, from string, d *ingest.Relation) {
+func (w *writer) words(at ingest.Position, e *entity, j join, d *ingest.Relation) {
 	roles := strings.Join(e.values("role", "relationship"), "; ")
 	switch {
-	case j.role != "" && w.people[hashOf(from)]:
-		d.Type, d.Text = at.Text("holds_role"), at.Text(j.role)
-		if roles != "" {
-			d.Text = at.Text(ingest.Clipped(roles))
-		}
+	case j.role != "" && roles != "":
+		d.Role = at.Text(ingest.Clipped(roles))
+	case j.role != "":
+		d.Role = at.Text(j.role)
 	case (e.Schema == "UnknownLink" || e.Schema == "Family" || e.Schema == "Associate") && roles != "":
 		d.Text = at.Text(ingest.Clipped(roles))
 	}

@@ -51,11 +51,11 @@ func (e *entity) values(properties ...string) []string {
 }
 
 // Read yields what stands in a file of entities: first the things, then what
-// joins them, since whether a director is a person decides what becomes of it. The
+// joins them, since what joins a thing that is not taken is not taken either. The
 // latter wait in a temporary file.
 func Read(in ingest.Input) iter.Seq2[ingest.Draft, error] {
 	return func(yield func(ingest.Draft, error) bool) {
-		w := &writer{in: in, source: ingest.NewID("ftm", in.Issue("file:"+in.Base())), people: make(map[uint64]bool), others: make(map[uint64]string)}
+		w := &writer{in: in, source: ingest.NewID("ftm", in.Issue("file:"+in.Base())), others: make(map[uint64]string)}
 		s := &spool{}
 		defer s.close()
 		began := false
@@ -152,9 +152,7 @@ func parse(b json.RawMessage) (*entity, string) {
 type writer struct {
 	in     ingest.Input
 	source string
-	// people are hashes of the ids of persons.
-	people map[uint64]bool
-	// others are the schemata of things that are not taken, by the same hashes.
+	// others are the schemata of things that are not taken, by hashes of their ids.
 	others map[uint64]string
 }
 

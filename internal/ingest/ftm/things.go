@@ -114,9 +114,6 @@ func (w *writer) thing(at ingest.Position, e *entity) (drafts []ingest.Draft, wr
 		w.others[hashOf(e.ID)] = w.named(e.Schema)
 		return nil, []string{fmt.Sprintf("the schema %s is not taken", w.named(e.Schema))}
 	}
-	if kind == "person" {
-		w.people[hashOf(e.ID)] = true
-	}
 	wrong = e.untaken(thingProperties)
 	cites := w.cites(at, e)
 	d := &ingest.Entity{At: at, ID: at.Text(entityID(e.ID)), Kind: at.Text(kind), Cites: cites}
