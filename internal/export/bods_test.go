@@ -258,7 +258,7 @@ func TestBODSJurisdictions(t *testing.T) {
 	}
 	file := "[" + strings.Join([]string{
 		statement("s1", "2019-01-01", "a", "new", `,"jurisdiction":{"name":"Delaware","code":"US-DE"}`),
-		statement("s2", "2019-01-01", "b", "new", `,"jurisdiction":{"name":"Nowhere","code":"nowhere"}`),
+		statement("s2", "2019-01-01", "b", "new", `,"jurisdiction":{"name":"Nowhere"}`),
 		statement("s3", "2019-01-01", "c", "new", `,"jurisdiction":{"name":"Ireland","code":"IE"}`),
 		statement("s4", "2020-01-01", "a", "updated", `,"jurisdiction":{"name":"Ireland","code":"IE"}`),
 		statement("s5", "2020-01-01", "c", "updated", ""),
