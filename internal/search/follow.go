@@ -204,7 +204,7 @@ func (x *Index) serving() (*shelf, error) {
 	case x.closed:
 		return nil, fmt.Errorf("search: the index has been closed: %w", kg.ErrClosed)
 	case x.shelf == nil:
-		return nil, fmt.Errorf("search: the index is being built, try again in a moment: %w", kg.ErrUnavailable)
+		return nil, &kg.UnavailableError{Reason: "the search index is being built, which takes minutes for a graph of millions; everything that needs no search is answered"}
 	}
 	return x.shelf, nil
 }

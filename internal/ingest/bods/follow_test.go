@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"math/rand/v2"
 	"os"
 	"regexp"
 	"slices"
@@ -293,4 +295,102 @@ func TestInterruptedFiles(t *testing.T) {
 			})
 		}
 	}
+}
+
+// register makes up statements about three parties of one company, in order: terms
+// that begin, end, change and come back, several of a sort, days on which more than
+// one statement is made.
+func register(random *rand.Rand) (all []json.RawMessage) {
+	day, n := 0, 0
+	date := func(d int) string { return fmt.Sprintf("20%02d-0%d-01", 10+d/9, 1+d%9) }
+	say := func(record, kind, status, details string) {
+		n++
+		all = append(all, json.RawMessage(fmt.Sprintf(`{"statementId":"s%d","statementDate":%q,"recordId":%q,"recordType":%q,"recordStatus":%q,"recordDetails":{%s}}`,
+			n, date(day), record, kind, status, details)))
+	}
+	person := func() string {
+		return fmt.Sprintf(`"names":[{"fullName":"P%d"}],"birthDate":"19%d"`, random.IntN(3), 70+random.IntN(2))
+	}
+	say("c", "entity", "new", `"name":"C"`)
+	for p := range 3 {
+		say(fmt.Sprint("p", p), "person", "new", person())
+	}
+	for range 14 {
+		day += random.IntN(3)
+		p := random.IntN(3)
+		status := [...]string{"new", "updated", "updated", "updated", "closed"}[random.IntN(5)]
+		if random.IntN(5) == 0 {
+			say(fmt.Sprint("p", p), "person", status, person())
+			continue
+		}
+		var interests []string
+		for range random.IntN(3) {
+			in := fmt.Sprintf(`{"type":%q`, [...]string{"shareholding", "shareholding", "nominee", "boardMember"}[random.IntN(4)])
+			if random.IntN(4) > 0 {
+				in += fmt.Sprintf(`,"share":{"exact":%d}`, 10*(1+random.IntN(3)))
+			}
+			since := random.IntN(day + 1)
+			if random.IntN(4) > 0 {
+				in += fmt.Sprintf(`,"startDate":%q`, date(since))
+			}
+			if random.IntN(4) == 0 {
+				in += fmt.Sprintf(`,"endDate":%q`, date(since+1+random.IntN(3)))
+			}
+			interests = append(interests, in+"}")
+		}
+		say(fmt.Sprint("r", p), "relationship", status, fmt.Sprintf(`"subject":"c","interestedParty":"p%d","interests":[%s]`, p, strings.Join(interests, ",")))
+	}
+	return all
+}
+
+// TestRegistersOfAllSorts go on from file to file as they do in one.
+func TestRegistersOfAllSorts(t *testing.T) {
+	for seed := range uint64(40) {
+		random := rand.New(rand.NewPCG(seed, 0))
+		all := register(random)
+		g, store := ingesttest.NewGraph(t)
+		run(t, issue(g, part("whole", all)))
+		want := ingesttest.Claims(t, store)
+		g, store = ingesttest.NewGraph(t)
+		for from := 0; from < len(all); {
+			to := min(len(all), from+1+random.IntN(8))
+			run(t, issue(g, part("part", all[from:to])))
+			from = to
+		}
+		if diff := kgtest.Diff(strings.Split(undated(want), "\n"), strings.Split(undated(ingesttest.Claims(t, store)), "\n")); diff != "" {
+			t.Fatalf("seed %d (-whole +parts):\n%s\n%s", seed, diff, all)
+		}
+	}
+}
+
+// FuzzFollow looks for a file that a data set does not take for the same when it comes
+// again, or that upsets what goes on from it.
+func FuzzFollow(f *testing.F) {
+	for _, name := range []string{"ferry.json", "mill.json", "lock.json", "quarry.jsonl"} {
+		text, err := os.ReadFile("testdata/" + name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(text, []byte("[]"))
+		f.Add(text, text[:len(text)/2])
+	}
+	f.Fuzz(func(t *testing.T, first, second []byte) {
+		g, store := ingesttest.NewGraph(t)
+		imported := func(text []byte) bool {
+			_, err := issue(g, ingesttest.File("fuzz", text)).Run(t.Context())
+			if _, ok := errors.AsType[*ingest.Broken](err); err != nil && !ok {
+				t.Fatal(err)
+			}
+			return err == nil
+		}
+		if !imported(first) {
+			return
+		}
+		once := ingesttest.Claims(t, store)
+		imported(first)
+		if diff := kgtest.Diff(strings.Split(once, "\n"), strings.Split(ingesttest.Claims(t, store), "\n")); diff != "" {
+			t.Errorf("the same file again changes (-once +twice):\n%s", diff)
+		}
+		imported(second)
+	})
 }

@@ -309,6 +309,7 @@ func (r *reader) goOn(at ingest.Position, s *statement) ([]ingest.Draft, error) 
 	r.done[key] = true
 	record := r.root(s.record)
 	opened := []ingest.Draft{&ingest.Record{At: at, Source: at.Text(r.source), Locator: token(record)}}
+	before, began := r.reached[token(record)]
 	known, err := r.takeTurn(s)
 	if err != nil {
 		return nil, err
@@ -316,7 +317,13 @@ func (r *reader) goOn(at ingest.Position, s *statement) ([]ingest.Draft, error) 
 	undo := r.remember(record)
 	drafts := r.about(at, s)
 	switch late := r.past.newest[token(record)]; {
-	case known || len(drafts) == 0:
+	case len(drafts) == 0:
+		// Of what leaves no claim the next file will not know.
+		if delete(r.reached, token(record)); began {
+			r.reached[token(record)] = before
+		}
+		return opened, nil
+	case known:
 		return append(opened, drafts...), nil
 	case s.turn.compare(late) < 0:
 		undo()
