@@ -15,6 +15,16 @@ import (
 // array. It is far above what any register writes.
 const MaxRecord = 64 << 20
 
+// MaxTree bounds a record of which a reader keeps every part in memory as a value of
+// its own, in bytes. Where three bytes of a hostile file become a value of three hundred,
+// a record of MaxRecord would take all the memory of a machine.
+const MaxTree = 4 << 20
+
+// TooLong says of a record that it is longer than MaxTree.
+func TooLong(at Position) *Problem {
+	return Problemf(at, "the record is longer than %d MiB; none of this format is", MaxTree>>20)
+}
+
 // Lines yields the lines of a file that holds UTF-8, without their ends, numbered
 // from 1. A byte order mark is dropped, a carriage return before the line feed
 // too; the last line needs no end. A line is good until the next one.

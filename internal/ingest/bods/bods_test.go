@@ -178,6 +178,7 @@ func TestStatementsThatAreDropped(t *testing.T) {
 	for name, c := range map[string]struct{ text, want string }{
 		"another shape":       {`[{"type":"Feature"},` + good + `]`, "f:1: this is no statement of BODS: it lacks a statementId"},
 		"a number":            {"[3,\n" + good + "]", "f:1: this is no statement of BODS:  is a number"},
+		"too long":            {"[" + good + ",\n" + of("relationship", `"subject":"r","interestedParty":"r","interests":"`+strings.Repeat("x", ingest.MaxTree)+`"`), "f:2: the record is longer than 4 MiB; none of this format is"},
 		"no record":           {"[" + good + ",\n" + `{"statementId":"b"}]`, "f:2: the statement b lacks a recordId"},
 		"about something":     {"[" + good + ",\n" + `{"statementId":"b","recordId":"r","recordType":"boat"}]`, `f:2: the statement b is about "boat"; expected entity, person or relationship`},
 		"no details":          {"[" + good + ",\n" + `{"statementId":"b","recordId":"r","recordType":"entity"}]`, "f:2: the statement b lacks recordDetails"},

@@ -125,6 +125,12 @@ func spool(in ingest.Input, described func(record string) bool, tell func(error)
 		if err != nil {
 			return nil, err
 		}
+		if len(v.JSON) > ingest.MaxTree {
+			if !tell(ingest.TooLong(in.At(v.Line))) {
+				return nil, errLeft
+			}
+			continue
+		}
 		st, err := parse(v.JSON)
 		if err != nil {
 			if !tell(ingest.Problemf(in.At(v.Line), "%s", err)) {

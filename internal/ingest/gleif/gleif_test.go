@@ -163,7 +163,12 @@ func TestRecordsThatAreDropped(t *testing.T) {
 			[]string{`f:2: "BAD_MOOD" is no known reason of exceptions`, "f:3: the exception of 020BQJXAXCZNLKIN7326 gives no reason", `f:4: "SOMETHING" is no known category of exceptions`},
 			1,
 		},
-		"no record":   {`[{"a":1},{"LEI":{"$":"020BQJXAXCZNLKIN7326"}}]`, []string{"f:1: this is no record of GLEIF: it has neither an LEI nor a relationship", "f:1: the record of 020BQJXAXCZNLKIN7326 has no name"}, 2},
+		"no record": {`[{"a":1},{"LEI":{"$":"020BQJXAXCZNLKIN7326"}}]`, []string{"f:1: this is no record of GLEIF: it has neither an LEI nor a relationship", "f:1: the record of 020BQJXAXCZNLKIN7326 has no name"}, 2},
+		"too long": {
+			`[{"LEI":"020BQJXAXCZNLKIN7326","Entity":"` + strings.Repeat("x", ingest.MaxTree) + `"},{"LEI":"020BQJXAXCZNLKIN7326","Entity":{"LegalName":"A"}}]`,
+			[]string{"f:1: the record is longer than 4 MiB; none of this format is"},
+			3,
+		},
 		"a duplicate": {`[{"LEI":"020BQJXAXCZNLKIN7326","Entity":{"LegalName":"A"},"Registration":{"RegistrationStatus":"DUPLICATE"}}]`, []string{"f:1: the record of 020BQJXAXCZNLKIN7326 is duplicate and names no entity of its own"}, 2},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -335,6 +340,7 @@ func TestXMLThatIsNotOurs(t *testing.T) {
 		"another root":      {"<?xml version=\"1.0\"?>\n<feed><entry/></feed>", `f:1: the file holds no records of GLEIF; its root is "feed"`},
 		"entities":          {"<!DOCTYPE x [<!ENTITY a \"b\">]>\n<LEIData><LEIRecords><LEIRecord><LEI>&a;</LEI></LEIRecord></LEIRecords></LEIData>", "f:2: this is no XML (invalid character entity &a;)"},
 		"too deep":          {deep, "f:1: this is no XML of GLEIF (elements lie more than 64 deep inside one another)"},
+		"too long":          {"<LEIData><LEIRecords><LEIRecord>" + strings.Repeat("x", ingest.MaxTree) + "<a/>", "f:1: this is no XML of GLEIF (a record is longer than 4 MiB)"},
 		"another encoding":  {"<?xml version=\"1.0\" encoding=\"ISO-8859-1\"?>\n<LEIData/>", ""},
 		"ends do not match": {"<LEIData>\n</Data>", "f:2: this is no XML (element <LEIData> closed by </Data>)"},
 	} {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
 	"maps"
@@ -102,7 +103,7 @@ func readXML(in ingest.Input, head func(date string)) iter.Seq2[record, error] {
 				found = found || start.Name.Local == "LEIRecords" || start.Name.Local == "RelationshipRecords" || start.Name.Local == "ReportingExceptions"
 				continue
 			}
-			n, err := parseXML(d, start, 0)
+			n, err := parseXML(d, start, d.InputOffset(), 0)
 			if err != nil {
 				at, _ := d.InputPos()
 				yield(record{}, brokenXML(in, at, err))
@@ -138,7 +139,10 @@ func otherCharset(label string, text io.Reader) (io.Reader, error) {
 
 var errTooDeep = errors.New("elements lie more than 64 deep inside one another")
 
-func parseXML(d *xml.Decoder, start xml.StartElement, depth int) (*node, error) {
+var errTooLong = fmt.Errorf("a record is longer than %d MiB", ingest.MaxTree>>20)
+
+// parseXML reads the element that has started, of a record that began at an offset.
+func parseXML(d *xml.Decoder, start xml.StartElement, began int64, depth int) (*node, error) {
 	if depth > maxDepth {
 		return nil, errTooDeep
 	}
@@ -158,9 +162,12 @@ func parseXML(d *xml.Decoder, start xml.StartElement, depth int) (*node, error) 
 		if err != nil {
 			return nil, err
 		}
+		if d.InputOffset()-began > ingest.MaxTree {
+			return nil, errTooLong
+		}
 		switch t := token.(type) {
 		case xml.StartElement:
-			kid, err := parseXML(d, t, depth+1)
+			kid, err := parseXML(d, t, began, depth+1)
 			if err != nil {
 				return nil, err
 			}
@@ -194,7 +201,7 @@ func brokenXML(in ingest.Input, line int, err error) error {
 		return ingest.Brokenf(in.At(line), "the file is cut off: what began before has no end")
 	case ok:
 		return ingest.Brokenf(in.At(syntax.Line), "this is no XML (%s)", syntax.Msg)
-	case errors.Is(err, errTooDeep) || strings.HasPrefix(err.Error(), "xml:"):
+	case errors.Is(err, errTooDeep) || errors.Is(err, errTooLong) || strings.HasPrefix(err.Error(), "xml:"):
 		return ingest.Brokenf(in.At(line), "this is no XML of GLEIF (%s)", strings.TrimPrefix(err.Error(), "xml: "))
 	}
 	return err
@@ -210,6 +217,12 @@ func readJSON(in ingest.Input) iter.Seq2[record, error] {
 			if err != nil {
 				yield(record{}, err)
 				return
+			}
+			if len(v.JSON) > ingest.MaxTree {
+				if !yield(record{}, ingest.TooLong(in.At(v.Line))) {
+					return
+				}
+				continue
 			}
 			d := json.NewDecoder(bytes.NewReader(v.JSON))
 			d.UseNumber()

@@ -54,10 +54,10 @@ func (s *snak) quantity() (amount *big.Rat, unit string) {
 		return nil, ""
 	}
 	var v struct{ Amount, Unit string }
-	if json.Unmarshal(s.Value.Value, &v) != nil || len(v.Amount) > 60 || strings.ContainsAny(v.Amount, "eE/") {
-		return nil, ""
+	if json.Unmarshal(s.Value.Value, &v) != nil || len(v.Amount) > 60 || strings.Trim(v.Amount, "+-.0123456789") != "" {
+		return nil, "" // what else big.Rat reads can have many more digits than letters, as 1p999999 has
 	}
-	amount, ok := new(big.Rat).SetString(strings.TrimPrefix(v.Amount, "+"))
+	amount, ok := new(big.Rat).SetString(v.Amount)
 	if !ok {
 		return nil, ""
 	}

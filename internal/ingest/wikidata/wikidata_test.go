@@ -121,6 +121,7 @@ func TestWhatIsLeftOutIsTold(t *testing.T) {
 		`"P571":7`:                                                  {"f: the statements of a property cannot be read"},
 		`"P571":[` + value(unknown) + `]`:                           {"f: " + noValue},
 		`"P1128":[` + value(unknown) + `]`:                          {"f: " + noValue},
+		`"P1128":[` + value(quantity("1p999999", "1")) + `]`:        {"f: " + noValue},
 		`"P2139":[` + value(quantity("+9", "Q999")) + `]`:           {"f: an amount is in a currency that is not taken"},
 		`"P1278":[` + value(none) + `]`:                             {"f: " + noValue},
 		`"P159":[` + value(unknown) + `]`:                           {"f: " + noValue},
