@@ -101,7 +101,7 @@ func (r *reader) line(text ingest.Line) {
 		r.fail(ingest.Brokenf(at, "the file ends in the middle of a record: it has been cut off"))
 	case err != nil:
 		r.fail(ingest.Problemf(at, "%v", err))
-	case l.Claim != nil:
+	case l.Claim != nil && l.things() == 1:
 		r.claim(at, l.Claim)
 	default:
 		r.flush()
@@ -163,20 +163,30 @@ func plain(err error) error {
 	return errors.New(strings.TrimPrefix(err.Error(), "json: "))
 }
 
-// other returns the draft of a line that holds no claim.
+// things counts what stands in the line.
+func (l *line) things() (n int) {
+	for _, there := range []bool{l.Header != nil, l.Source != nil, l.Metric != nil, l.Claim != nil, l.Conflict != nil} {
+		if there {
+			n++
+		}
+	}
+	return n
+}
+
+// other returns the draft of a line that is no claim.
 func other(at ingest.Position, l *line) (ingest.Draft, error) {
 	switch {
-	case l.Header != nil && l.Source == nil && l.Metric == nil && l.Conflict == nil:
-		return nil, errors.New("the header stands in the first line alone")
-	case l.Source != nil && l.Metric == nil && l.Conflict == nil:
+	case l.things() != 1:
+		return nil, errors.New("a line holds exactly one of source, metric, claim and conflict")
+	case l.Source != nil:
 		return l.Source.draft(at), nil
-	case l.Metric != nil && l.Source == nil && l.Conflict == nil:
+	case l.Metric != nil:
 		return l.Metric.draft(at), nil
-	case l.Conflict != nil && l.Source == nil && l.Metric == nil:
+	case l.Conflict != nil:
 		c, err := l.Conflict.conflict()
 		return &ingest.Noted{At: at, Conflict: c}, err
 	}
-	return nil, errors.New("a line holds exactly one of source, metric, claim and conflict")
+	return nil, errors.New("the header stands in the first line alone")
 }
 
 func (l *source) draft(at ingest.Position) ingest.Draft {
