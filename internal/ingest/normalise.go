@@ -104,8 +104,12 @@ func read[T any](b *batch, t Text, parse func(string) (T, error)) (v T) {
 
 var languageTag = regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)
 
+// IsLanguage reports that a text has the form of a language tag (BCP 47) whose language
+// is in small letters, such as en or zh-Hant.
+func IsLanguage(tag string) bool { return languageTag.MatchString(tag) }
+
 func parseLanguage(s string) (string, error) {
-	if !languageTag.MatchString(s) {
+	if !IsLanguage(s) {
 		return "", kg.Invalidf("", "%.40q is not a language; expected a BCP 47 tag such as en, fr or zh-Hant", s)
 	}
 	return s, nil

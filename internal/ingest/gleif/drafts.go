@@ -3,7 +3,6 @@ package gleif
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 
 	"keiretsu/internal/ingest"
@@ -122,8 +121,6 @@ var nameKinds = map[string]string{
 	"": "legal", "PREVIOUS_LEGAL_NAME": "former", "ALTERNATIVE_LANGUAGE_LEGAL_NAME": "legal",
 }
 
-var languageForm = regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)
-
 func (w *writer) entity(at ingest.Position, e *entity, p *problems) []ingest.Draft {
 	if !p.lei(e.lei) {
 		return nil
@@ -148,7 +145,7 @@ func (w *writer) entity(at ingest.Position, e *entity, p *problems) []ingest.Dra
 			kind = "alias"
 		}
 		lang := strings.ToLower(n.lang)
-		if !languageForm.MatchString(lang) {
+		if !ingest.IsLanguage(lang) {
 			lang = ""
 		}
 		d.Names = append(d.Names, ingest.Name{Text: at.Text(text), Lang: at.Text(lang), Kind: at.Text(kind)})
@@ -166,14 +163,11 @@ func (w *writer) entity(at ingest.Position, e *entity, p *problems) []ingest.Dra
 		identify("reg:"+e.authority, e.number)
 	}
 	drafts := []ingest.Draft{d}
-	for metric, when := range map[string]string{"founded_date": e.created, "dissolved_date": e.expired} {
-		if day := p.date(when); day != "" {
-			drafts = append(drafts, &ingest.Figure{At: at, Of: d.ID, Metric: at.Text(metric), Date: at.Text(day), Cites: cites})
+	for _, f := range []struct{ metric, date string }{{"founded_date", e.created}, {"dissolved_date", e.expired}} {
+		if day := p.date(f.date); day != "" {
+			drafts = append(drafts, &ingest.Figure{At: at, Of: d.ID, Metric: at.Text(f.metric), Date: at.Text(day), Cites: cites})
 		}
 	}
-	slices.SortFunc(drafts[1:], func(a, b ingest.Draft) int {
-		return strings.Compare(b.(*ingest.Figure).Metric.Value, a.(*ingest.Figure).Metric.Value)
-	})
 	if ingest.IsJurisdiction(e.jurisdiction) {
 		drafts = append(drafts, located(at, e, cites, "related_to", kg.RegisteredIn, e.jurisdiction))
 	}

@@ -164,6 +164,11 @@ func TestRecordsThatAreDropped(t *testing.T) {
 			1,
 		},
 		"no record": {`[{"a":1},{"LEI":{"$":"020BQJXAXCZNLKIN7326"}}]`, []string{"f:1: this is no record of GLEIF: it has neither an LEI nor a relationship", "f:1: the record of 020BQJXAXCZNLKIN7326 has no name"}, 2},
+		"two bad dates": {
+			`[{"LEI":"020BQJXAXCZNLKIN7326","Entity":{"LegalName":"A","EntityCreationDate":"once","EntityExpirationDate":"never"}}]`,
+			[]string{`f:1: "once" is no date; it is left out`, `f:1: "never" is no date; it is left out`},
+			3,
+		},
 		"too long": {
 			`[{"LEI":"020BQJXAXCZNLKIN7326","Entity":"` + strings.Repeat("x", ingest.MaxTree) + `"},{"LEI":"020BQJXAXCZNLKIN7326","Entity":{"LegalName":"A"}}]`,
 			[]string{"f:1: the record is longer than 4 MiB; none of this format is"},

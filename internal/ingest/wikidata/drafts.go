@@ -2,7 +2,6 @@ package wikidata
 
 import (
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -242,8 +241,6 @@ func (w *writer) note(at ingest.Position, s *statement) ingest.Text {
 	return ingest.Text{}
 }
 
-var languageForm = regexp.MustCompile(`^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$`)
-
 // names returns every label and alias once: the English label, or else the first,
 // preferred.
 func (w *writer) names(at ingest.Position, it *item) []ingest.Name {
@@ -260,7 +257,7 @@ func (w *writer) names(at ingest.Position, it *item) []ingest.Name {
 		}
 		told[text] = true
 		lang := l.Language
-		if !languageForm.MatchString(lang) || lang == "mul" {
+		if !ingest.IsLanguage(lang) || lang == "mul" {
 			lang = ""
 		}
 		if len(list) == 0 {
