@@ -11,6 +11,7 @@ import (
 	"keiretsu/internal/auth"
 	"keiretsu/internal/ingest"
 	"keiretsu/internal/kg"
+	"keiretsu/internal/server"
 )
 
 // audit is the path of the audit log where no other is named.
@@ -60,7 +61,7 @@ func (n *announcement) begin(f *folder, log *slog.Logger) (err error) {
 // done adds what came of it, where it had begun.
 func (n *announcement) done(sum ingest.Sum, err error) {
 	if n.begun {
-		n.entry.Event, n.entry.Code = auth.EventDone, endedAs(err)
+		n.entry.Event, n.entry.Code = auth.EventDone, server.CodeOf(err)
 		n.entry.Revision, n.entry.Counts = uint64(sum.Revision), sum.Counts()
 		// The write has happened: what cannot be told here is in the log.
 		_ = n.log.Append(n.entry)
@@ -82,20 +83,4 @@ func (s announced) Apply(ctx context.Context, w kg.Write) (kg.Applied, error) {
 		return kg.Applied{}, err
 	}
 	return s.Stream.Apply(ctx, w)
-}
-
-// endedAs is the code under which the audit log shows how a command ended, as it
-// shows that of a mutation.
-func endedAs(err error) string {
-	switch {
-	case err == nil:
-		return "OK"
-	case errors.Is(err, kg.ErrInvalid):
-		return "BAD_USER_INPUT"
-	case errors.Is(err, context.DeadlineExceeded):
-		return "TIMEOUT"
-	case errors.Is(err, context.Canceled), errors.Is(err, kg.ErrUnavailable), errors.Is(err, kg.ErrClosed):
-		return "UNAVAILABLE"
-	}
-	return "INTERNAL"
 }

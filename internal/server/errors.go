@@ -186,6 +186,16 @@ func (p presenter) describe(ctx context.Context, err error, field *graphql.Field
 	return codeInternal, "internal error"
 }
 
+// CodeOf returns the code under which a client would learn of an error, and OK where
+// there is none: for the audit log of what is not asked by way of a Server.
+func CodeOf(err error) string {
+	if err == nil {
+		return "OK"
+	}
+	code, _ := presenter{log: slog.New(slog.DiscardHandler)}.describe(context.Background(), err, nil, "", make(map[string]any))
+	return code
+}
+
 // changed tells what has changed since the revision on which a write rests.
 func changed(entries []kg.Entry) []map[string]any {
 	list := make([]map[string]any, len(entries))

@@ -80,12 +80,21 @@ func TestErrorsByClass(t *testing.T) {
 			if diff := cmp.Diff([]any{"f"}, a.Errors[0].Path); diff != "" {
 				t.Errorf("path (-want +got):\n%s", diff)
 			}
+			if got := CodeOf(test.err); got != test.extensions["code"] {
+				t.Errorf("outside of requests the code is %s", got)
+			}
 			for _, leak := range []string{"badgerstore", "/var/lib", "model.Thing"} {
 				if strings.Contains(a.body, leak) {
 					t.Errorf("%q leaves the server: %s", leak, a.body)
 				}
 			}
 		})
+	}
+}
+
+func TestNoErrorIsOK(t *testing.T) {
+	if got := CodeOf(nil); got != "OK" {
+		t.Errorf("got %s", got)
 	}
 }
 
