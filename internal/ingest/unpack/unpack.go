@@ -23,8 +23,10 @@ const (
 	// 250. Up to freeSize nobody counts.
 	maxRatio = 250
 	freeSize = 16 << 20
-	// maxMembers bounds the files of an archive.
+	// maxMembers bounds the files of an archive, maxListing how much of it is read
+	// for their list, in bytes: the list takes several times that in memory.
 	maxMembers = 10_000
+	maxListing = 16 << 20
 )
 
 // How packed files begin.
@@ -82,7 +84,10 @@ func Files(path, name string) ([]ingest.File, error) {
 // members returns the files of a zip archive.
 func members(path, name string, f *os.File, size int64) ([]ingest.File, error) {
 	at := ingest.Position{File: name}
-	archive, err := zip.NewReader(f, size)
+	archive, err := zip.NewReader(&listing{f, maxListing}, size)
+	if errors.Is(err, errListing) {
+		return nil, ingest.Brokenf(at, "the zip archive lists more than %d files", maxMembers)
+	}
 	if err != nil {
 		return nil, ingest.Brokenf(at, "the zip archive is damaged or cut off: its list of files cannot be read")
 	}
@@ -107,6 +112,21 @@ func members(path, name string, f *os.File, size int64) ([]ingest.File, error) {
 		return nil, ingest.Brokenf(at, "the zip archive holds no file")
 	}
 	return files, nil
+}
+
+// listing is an archive of which the list of files is read.
+type listing struct {
+	from io.ReaderAt
+	left int
+}
+
+var errListing = errors.New("too long a list")
+
+func (l *listing) ReadAt(p []byte, offset int64) (int, error) {
+	if l.left -= len(p); l.left < 0 {
+		return 0, errListing
+	}
+	return l.from.ReadAt(p, offset)
 }
 
 func openMember(ctx context.Context, path, name string, n int) (io.ReadCloser, error) {

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"os"
@@ -56,6 +57,19 @@ func zipped(t *testing.T, members ...member) string {
 		t.Fatal(err)
 	}
 	return b.String()
+}
+
+// listed is a zip archive that lists so many files, which are not in it.
+func listed(files int) string {
+	header := "PK\x01\x02" + strings.Repeat("\x00", 24) + "\x01" + strings.Repeat("\x00", 17) + "a"
+	begin := "PK\x03\x04"
+	list := strings.Repeat(header, files)
+	end := []byte("PK\x05\x06\x00\x00\x00\x00")
+	end = binary.LittleEndian.AppendUint16(end, uint16(files))
+	end = binary.LittleEndian.AppendUint16(end, uint16(files))
+	end = binary.LittleEndian.AppendUint32(end, uint32(len(list)))
+	end = binary.LittleEndian.AppendUint32(end, uint32(len(begin)))
+	return begin + list + string(end) + "\x00\x00"
 }
 
 // read returns what is in a file with this content, by name.
@@ -128,6 +142,8 @@ func TestBrokenPackages(t *testing.T) {
 		"no gzip at all": {"\x1f\x8b, they say, is gzip", "x: the packed data is damaged; fetch the file again"},
 		"a zip bomb":     {gzipped(t, strings.Repeat("\x00", 24<<20)), "x: it unpacks to more than 250 times its size, as no real file does; if you trust it, unpack it yourself"},
 		"cut zip":        {zipped(t, member{"a", long, zip.Deflate})[:60], "x: the zip archive is damaged or cut off: its list of files cannot be read"},
+		"many files":     {listed(10_001), "x: the zip archive holds 10001 files, more than 10000"},
+		"a long list":    {listed(400_000), "x: the zip archive lists more than 10000 files"},
 		"empty zip":      {zipped(t), "x: the zip archive holds no file"},
 		"encrypted zip":  {string(encrypted), "x/a: it is encrypted; unpack it first"},
 		"bomb in a zip":  {zipped(t, member{"a", strings.Repeat("\x00", 24<<20), zip.Deflate}), "x/a: it unpacks to more than 250 times its size, as no real file does; if you trust it, unpack it yourself"},
