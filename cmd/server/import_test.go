@@ -39,6 +39,26 @@ func gzipFile(t *testing.T, name string, content io.Reader) {
 	write(t, name, packed.String())
 }
 
+// zipFile writes an archive of files by name.
+func zipFile(t *testing.T, name string, files map[string]string) {
+	t.Helper()
+	var archive bytes.Buffer
+	w := zip.NewWriter(&archive)
+	for inside, content := range files {
+		f, err := w.Create(inside)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(f, content); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	write(t, name, archive.String())
+}
+
 // holdings is a file of so many companies, each of which owns a part of another.
 func holdings(companies int) string {
 	var b strings.Builder
@@ -241,6 +261,14 @@ func TestSentFilesKeepTheirNames(t *testing.T) {
 	if said := command(t, "--data", data, "import", "ftm", one, two); !strings.Contains(said, "0 claims new, 4 unchanged") {
 		t.Errorf("imported on the machine:\n%s", said)
 	}
+	three := filepath.Join(dir, "three.zip")
+	zipFile(t, three, map[string]string{"dogwood.json": entity("dogwood")})
+	if said := command(t, "import", "ftm", one, three, "--server", p.url, "--token", writer); !strings.Contains(said, "2 claims new, 2 unchanged") {
+		t.Errorf("an archive sent with another file:\n%s", said)
+	}
+	if said := command(t, "--data", data, "import", "ftm", three); !strings.Contains(said, "0 claims new, 2 unchanged") {
+		t.Errorf("that archive, imported on the machine:\n%s", said)
+	}
 	for query, want := range map[string]string{"dryrun=true": `there is no parameter \"dryrun\"`, "name=a%0Ab": "control characters"} {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.url+"/import/ftm?"+query, strings.NewReader(entity("cedar")))
 		if err != nil {
@@ -440,21 +468,7 @@ func TestBrokenFilesAreNotImported(t *testing.T) {
 	}
 	write(t, path("cut.jsonl.gz"), string(packed[:len(packed)/2]))
 	gzipFile(t, path("bomb.gz"), io.MultiReader(strings.NewReader(jsonlHead), io.LimitReader(spaces{}, 100<<20)))
-	var archive bytes.Buffer
-	w := zip.NewWriter(&archive)
-	for name, content := range map[string]string{"a/good.jsonl": good, "a/bad.jsonl": "nonsense\n"} {
-		f, err := w.Create(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.WriteString(f, content); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	write(t, path("both.zip"), archive.String())
+	zipFile(t, path("both.zip"), map[string]string{"a/good.jsonl": good, "a/bad.jsonl": "nonsense\n"})
 
 	held := path("held")
 	command(t, "--data", held, "import", "jsonl", path("good.jsonl"))
