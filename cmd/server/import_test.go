@@ -10,6 +10,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -619,6 +620,35 @@ func TestTablesNeedAMapping(t *testing.T) {
 	refuses(t, append(args, "--mapping", mapping), mapping+":1:9: ", "colour")
 	refuses(t, []string{"--data", data, "import", "jsonl", table, "--mapping", mapping}, "jsonl needs no mapping")
 	refuses(t, []string{"import", "jsonl", table, "--suggest"}, "its format is csv")
+	refuses(t, []string{"import", "csv", table, table, "--suggest"}, "name one file")
+	refuses(t, []string{"--data", data, "import", "csv", table, "--mapping", "none.yaml"}, "keiretsu: --mapping: none.yaml: no such file; look at its name and folder")
+}
+
+// TestInterruptedWhileAServerImports: whoever waits for a server learns how to go on.
+func TestInterruptedWhileAServerImports(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "entities.json")
+	write(t, file, "{}")
+	asked := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		asked <- struct{}{}
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	for _, c := range []struct {
+		more []string
+		want string
+	}{
+		{nil, "keiretsu: interrupted before it was done; send it again: what is known already changes nothing\n"},
+		{[]string{"--dry-run"}, "keiretsu: interrupted before it was done\n"},
+	} {
+		p := run(t, nil, append([]string{"import", "ftm", file, "--server", server.URL, "--token", "t"}, c.more...)...)
+		<-asked
+		p.tell()
+		if code := p.ended(t); code != 1 || p.stderr.String() != c.want {
+			t.Errorf("%v: exit code %d\n%s", c.more, code, &p.stderr)
+		}
+	}
 }
 
 // TestImportOfOtherFilesIsNotResumed: what was interrupted was another import.
