@@ -14,7 +14,7 @@ import (
 
 // authFlags say who may do what, and how they get here.
 type authFlags struct {
-	ReadsNeedToken bool     `help:"Reading needs a token too, with the scope read: queries, the schema and the metrics. Default false, environment KEIRETSU_READS_NEED_TOKEN."`
+	ReadsNeedToken bool     `help:"Reading needs a token too, with the scope read: queries, tables, exports, reconciliation, the schema and the metrics. Default false, environment KEIRETSU_READS_NEED_TOKEN."`
 	AllowOrigin    []string `placeholder:"ORIGIN" help:"Let pages of this origin send requests, such as https://example.org:8443; may be given more than once. * lets pages of every origin read what needs no token. Default none, environment KEIRETSU_ALLOW_ORIGIN, with commas between."`
 	AuditLog       string   `placeholder:"FILE" help:"File that takes a line for every write and every refused attempt, - for the log. Nothing is written while it takes none. Default audit.jsonl in the data folder, environment KEIRETSU_AUDIT_LOG."`
 

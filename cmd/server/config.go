@@ -68,14 +68,16 @@ health at /healthz and /readyz, metrics at /metrics.
 
 One process at a time uses a data folder. Ctrl-C or SIGTERM stops the server: it
 finishes what runs and exits 0. Where it cannot start it says why in one line
-and exits 1. "keiretsu serve --help" lists all that it can be told.
+and exits 1. "keiretsu serve --help" lists all that it can be told. Flags of
+another command stand behind its name; --data may stand anywhere.
 
 Examples:
   keiretsu                               the demo facts, at http://127.0.0.1:8080
   keiretsu --addr 127.0.0.1:0            at a free port
   keiretsu --data ~/graph                with a data folder of one's own
   KEIRETSU_ADDR=127.0.0.1:9000 keiretsu  set by environment; flags come first
-  keiretsu token create ann --scope write   a token for someone who may write`
+  keiretsu token create ann --scope write    a token for someone who may write
+  keiretsu --data ~/graph import ftm entities.json --dry-run`
 
 // errHelp says that help was asked for and has been printed.
 var errHelp = errors.New("help was printed")

@@ -68,7 +68,7 @@ type importing struct {
 	Recorded string   `enum:"auto,source,now" default:"auto" placeholder:"WHEN" help:"Under which moments to record what the files say: source takes those of the source, for formats with a history, so that it can be asked what was known then; now is that of the import; auto is source where the graph has not changed since. Default ${default}, environment KEIRETSU_RECORDED."`
 	Dataset  string   `placeholder:"NAME" help:"The files are an issue of the data set that you call so: what earlier issues said of their records and they do not say is taken back, deleted records included; statements of bods go on from those of earlier issues. For bods, ftm, gleif and wikidata. Default none, environment KEIRETSU_DATASET."`
 	Complete bool     `help:"With --dataset: records that are in none of the files are not in the data set any more. Default ${default}, environment KEIRETSU_COMPLETE." default:"false"`
-	Mapping  string   `type:"existingfile" placeholder:"FILE" help:"What the columns of a table mean, for csv. Default none, environment KEIRETSU_MAPPING."`
+	Mapping  string   `placeholder:"FILE" help:"What the columns of a table mean, for csv. Default none, environment KEIRETSU_MAPPING."`
 	Suggest  bool     `help:"Draft a mapping from the header of a table, write it to standard output, and import nothing. Default ${default}, environment KEIRETSU_SUGGEST." default:"false"`
 	Server   string   `placeholder:"URL" help:"Send the files to the server at this address, such as https://graph.example.org, which imports them. Default none, environment KEIRETSU_SERVER."`
 	Token    string   `placeholder:"TOKEN" help:"Token with the scope write, for --server; better given by the environment than seen in a list of processes. Default none, environment KEIRETSU_TOKEN."`
@@ -120,6 +120,9 @@ func (c *importing) Run(ctx context.Context, m *Main, f *folder) error {
 		q.Recorded = ingest.Recorded(c.Recorded)
 	}
 	if c.Mapping != "" {
+		if err := isFile(c.Mapping); err != nil {
+			return fmt.Errorf("--mapping: %w", err)
+		}
 		text, err := os.ReadFile(c.Mapping)
 		if err != nil {
 			return err
@@ -166,7 +169,11 @@ func (c *importing) Run(ctx context.Context, m *Main, f *folder) error {
 	if report.Applied.Revision == 0 {
 		err = errors.Join(err, unmake())
 	}
-	return c.tell(ctx, m, format, report, err, "run it again with --resume to go on")
+	remedy := "run it again with --resume to go on"
+	if slices.Contains(c.Files, "-") { // a journal does not know it again
+		remedy = "run it again: what is known already changes nothing"
+	}
+	return c.tell(ctx, m, format, report, err, remedy)
 }
 
 // isFile says so where something is not there, or is a folder.
@@ -193,7 +200,10 @@ func (c *importing) tell(ctx context.Context, m *Main, format ingest.Format, rep
 		return err
 	}
 	if report.Applied.Revision == 0 {
-		return interruptedOr(ctx, err)
+		if err = interruptedOr(ctx, err); errors.Is(err, errInterrupted) && !c.DryRun {
+			return fmt.Errorf("%w; %s", err, remedy) // a server may have written, and does not tell
+		}
+		return err
 	}
 	done := fmt.Sprintf("%s were read and the store is consistent; %s", counted(report.Read(), "record", ""), remedy)
 	if ctx.Err() != nil && errors.Is(err, ctx.Err()) {
@@ -268,10 +278,13 @@ func (c *importing) body(stdin io.Reader) (body io.Reader, stop func(), err erro
 	return from, func() { _ = from.Close() }, nil
 }
 
-// suggest drafts a mapping for the first of the files.
+// suggest drafts a mapping for a table.
 func (c *importing) suggest(ctx context.Context, m *Main) error {
 	if c.Format != csvtable.Format(nil).Name {
 		return errors.New("--suggest drafts the mapping of a table; its format is csv")
+	}
+	if len(c.Files) > 1 {
+		return errors.New("--suggest drafts the mapping of one table; name one file")
 	}
 	in, stop, err := c.sample(ctx, m.Stdin)
 	if err != nil {
@@ -285,7 +298,7 @@ func (c *importing) suggest(ctx context.Context, m *Main) error {
 	return err
 }
 
-// sample opens the first of the files, of which no more than a beginning is read.
+// sample opens the table, of which no more than a beginning is read.
 // Standard input is taken as it is: no more of it is awaited than is looked at.
 func (c *importing) sample(ctx context.Context, stdin io.Reader) (in ingest.Input, stop func() error, err error) {
 	name := c.Files[0]
@@ -315,7 +328,7 @@ func requested(q control.ImportRequest) (ingest.Format, error) {
 	case f.Name != csvtable.Format(nil).Name:
 		return f, kg.Invalidf("", "%s needs no mapping; that is for csv", f.Name)
 	case q.Mapping == "":
-		return f, kg.Invalidf("", "a table needs a mapping file (--mapping) that says what its columns mean; --suggest drafts one")
+		return f, kg.Invalidf("", "a table needs a mapping that says what its columns mean (--mapping FILE, or mapping in the address of an upload); keiretsu import csv --suggest FILE drafts one")
 	}
 	mapping, err := csvtable.ParseMapping(q.MappingName, []byte(q.Mapping))
 	if err != nil {

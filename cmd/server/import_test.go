@@ -10,6 +10,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -37,6 +38,26 @@ func gzipFile(t *testing.T, name string, content io.Reader) {
 		t.Fatal(err)
 	}
 	write(t, name, packed.String())
+}
+
+// zipFile writes an archive of files by name.
+func zipFile(t *testing.T, name string, files map[string]string) {
+	t.Helper()
+	var archive bytes.Buffer
+	w := zip.NewWriter(&archive)
+	for inside, content := range files {
+		f, err := w.Create(inside)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.WriteString(f, content); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	write(t, name, archive.String())
 }
 
 // holdings is a file of so many companies, each of which owns a part of another.
@@ -241,6 +262,14 @@ func TestSentFilesKeepTheirNames(t *testing.T) {
 	if said := command(t, "--data", data, "import", "ftm", one, two); !strings.Contains(said, "0 claims new, 4 unchanged") {
 		t.Errorf("imported on the machine:\n%s", said)
 	}
+	three := filepath.Join(dir, "three.zip")
+	zipFile(t, three, map[string]string{"dogwood.json": entity("dogwood")})
+	if said := command(t, "import", "ftm", one, three, "--server", p.url, "--token", writer); !strings.Contains(said, "2 claims new, 2 unchanged") {
+		t.Errorf("an archive sent with another file:\n%s", said)
+	}
+	if said := command(t, "--data", data, "import", "ftm", three); !strings.Contains(said, "0 claims new, 2 unchanged") {
+		t.Errorf("that archive, imported on the machine:\n%s", said)
+	}
 	for query, want := range map[string]string{"dryrun=true": `there is no parameter \"dryrun\"`, "name=a%0Ab": "control characters"} {
 		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.url+"/import/ftm?"+query, strings.NewReader(entity("cedar")))
 		if err != nil {
@@ -440,21 +469,7 @@ func TestBrokenFilesAreNotImported(t *testing.T) {
 	}
 	write(t, path("cut.jsonl.gz"), string(packed[:len(packed)/2]))
 	gzipFile(t, path("bomb.gz"), io.MultiReader(strings.NewReader(jsonlHead), io.LimitReader(spaces{}, 100<<20)))
-	var archive bytes.Buffer
-	w := zip.NewWriter(&archive)
-	for name, content := range map[string]string{"a/good.jsonl": good, "a/bad.jsonl": "nonsense\n"} {
-		f, err := w.Create(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.WriteString(f, content); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	write(t, path("both.zip"), archive.String())
+	zipFile(t, path("both.zip"), map[string]string{"a/good.jsonl": good, "a/bad.jsonl": "nonsense\n"})
 
 	held := path("held")
 	command(t, "--data", held, "import", "jsonl", path("good.jsonl"))
@@ -605,6 +620,35 @@ func TestTablesNeedAMapping(t *testing.T) {
 	refuses(t, append(args, "--mapping", mapping), mapping+":1:9: ", "colour")
 	refuses(t, []string{"--data", data, "import", "jsonl", table, "--mapping", mapping}, "jsonl needs no mapping")
 	refuses(t, []string{"import", "jsonl", table, "--suggest"}, "its format is csv")
+	refuses(t, []string{"import", "csv", table, table, "--suggest"}, "name one file")
+	refuses(t, []string{"--data", data, "import", "csv", table, "--mapping", "none.yaml"}, "keiretsu: --mapping: none.yaml: no such file; look at its name and folder")
+}
+
+// TestInterruptedWhileAServerImports: whoever waits for a server learns how to go on.
+func TestInterruptedWhileAServerImports(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "entities.json")
+	write(t, file, "{}")
+	asked := make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		asked <- struct{}{}
+		<-r.Context().Done()
+	}))
+	defer server.Close()
+	for _, c := range []struct {
+		more []string
+		want string
+	}{
+		{nil, "keiretsu: interrupted before it was done; send it again: what is known already changes nothing\n"},
+		{[]string{"--dry-run"}, "keiretsu: interrupted before it was done\n"},
+	} {
+		p := run(t, nil, append([]string{"import", "ftm", file, "--server", server.URL, "--token", "t"}, c.more...)...)
+		<-asked
+		p.tell()
+		if code := p.ended(t); code != 1 || p.stderr.String() != c.want {
+			t.Errorf("%v: exit code %d\n%s", c.more, code, &p.stderr)
+		}
+	}
 }
 
 // TestImportOfOtherFilesIsNotResumed: what was interrupted was another import.

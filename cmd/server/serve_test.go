@@ -317,6 +317,67 @@ func testReadme(t *testing.T, p *program) {
 	}
 }
 
+// TestReadmeWrites sends what the README does, as curl would.
+func TestReadmeWrites(t *testing.T) {
+	text, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := regexp.MustCompile(`(?s)-d @- <<'END'\n(.*?)\nEND\n`).FindSubmatch(text)
+	if body == nil {
+		t.Fatal("the README writes nothing")
+	}
+	data := t.TempDir()
+	p := start(t, data)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.url+"/graphql", strings.NewReader(strings.ReplaceAll(string(body[1]), "\n", "")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", "application/json")
+	request.Header.Set("Authorization", "Bearer "+strings.TrimSpace(command(t, "token", "create", "anna", "--scope", "write", "--data", data)))
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	var got struct {
+		Errors []any
+		Data   struct {
+			PutRelation struct {
+				Relation struct {
+					Start     string
+					Citations []struct{ Locator string }
+				}
+			}
+		}
+	}
+	if err := json.NewDecoder(answer.Body).Decode(&got); err != nil {
+		t.Fatal(err)
+	}
+	if deal := got.Data.PutRelation.Relation; len(got.Errors) > 0 || deal.Start != "2014-07" || len(deal.Citations) != 3 {
+		t.Errorf("%+v; want three citations, and the month that the last states", got)
+	}
+}
+
+// TestTablesAsDocumented asks what docs/tables.md shows.
+func TestTablesAsDocumented(t *testing.T) {
+	text, err := os.ReadFile("../../docs/tables.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	shown := regexp.MustCompile("(?s)'query=(.*?)'\n```\n\n(.*?)\n\n").FindSubmatch(text)
+	if shown == nil {
+		t.Fatal("the page shows no table")
+	}
+	p := start(t, t.TempDir())
+	_, got := get(t, p.url+"/graphql.csv?query="+url.QueryEscape(string(shown[1])))
+	want := strings.ReplaceAll(strings.TrimPrefix(string(shown[2]), "    "), "\n    ", "\r\n") + "\r\n"
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the table shown (-want +got):\n%s", diff)
+	}
+	p.stop(t)
+}
+
 // TestTables asks for what Alibaba acquired in 2014 as a table.
 func TestTables(t *testing.T) {
 	p := start(t, t.TempDir())

@@ -6348,7 +6348,7 @@ type OwnershipReport {
 type Parentage {
   "A company, public body or person; null where control is not established."
   parent: Entity
-  "Says how it was found, or why there is none."
+  "Why there is none, what sources say of that included; or what is open about who stands above. Empty where there is nothing to say."
   reason: String!
   "From the company up to the parent."
   chain: [Entity!]!

@@ -13,7 +13,10 @@
 // [Import] is for files of registers, of any size: it streams them in batches,
 // drops the records that cannot be used and counts them by reason, and goes on
 // where it was interrupted (import.go, apply.go). A [Format] is what it needs to
-// know of a format (format.go), and text.go what readers of text share.
+// know of a format (format.go), and text.go what readers of text share. Where files
+// are an issue of a data set, what it says no longer is taken back at the end
+// (compare.go); files of a format that tells changes go on from what the data set
+// has said (follow.go).
 //
 // A new format is a new package below this one that yields drafts; nothing here
 // changes for it.

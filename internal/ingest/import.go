@@ -101,14 +101,16 @@ const (
 
 // Progress says how far an import has come.
 type Progress struct {
-	Phase Phase
+	Phase Phase `json:"phase"`
 	// Records counts the drafts that were read in this phase, and Of how many
 	// there are; 0 while that is not known.
-	Records, Of int64
+	Records int64 `json:"records"`
+	Of      int64 `json:"of"`
 	// Bytes counts what was read of the files in this phase, as they lie on
 	// the disk, and OfBytes how many there are. While Sweeping and Recalling nothing
 	// is read, and Records are claims.
-	Bytes, OfBytes int64
+	Bytes   int64 `json:"bytes"`
+	OfBytes int64 `json:"ofBytes"`
 }
 
 // Phase is a passage over all files.
@@ -136,9 +138,23 @@ const (
 	Recalling
 )
 
-// String returns a word for a line of progress.
-func (p Phase) String() string {
-	return [...]string{"", "verifying", "writing", "completing", "settling", "comparing", "sweeping", "recalling"}[p]
+// phaseNames are words for lines of progress and journals.
+var phaseNames = []string{"", "verifying", "writing", "completing", "settling", "comparing", "sweeping", "recalling"}
+
+// String returns a word for the phase.
+func (p Phase) String() string { return phaseNames[p] }
+
+// MarshalText returns the word for the phase.
+func (p Phase) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// UnmarshalText reads what MarshalText returns.
+func (p *Phase) UnmarshalText(text []byte) error {
+	n := slices.Index(phaseNames, string(text))
+	if n < 0 {
+		return fmt.Errorf("there is no phase %.20q of an import", text)
+	}
+	*p = Phase(n)
+	return nil
 }
 
 // Step is one batch of an import.

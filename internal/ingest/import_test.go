@@ -2,6 +2,7 @@ package ingest_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -675,5 +676,21 @@ func TestCancelledImportSaysSo(t *testing.T) {
 	report, err := i.Run(ctx)
 	if !errors.Is(err, context.Canceled) || report.Entities == 0 || report.Entities > 60 {
 		t.Errorf("%+v, %v", report, err)
+	}
+}
+
+// TestProgressInJSON: clients over HTTP read the words.
+func TestProgressInJSON(t *testing.T) {
+	p := ingest.Progress{Phase: ingest.Recalling, Records: 1, Of: 2, Bytes: 3, OfBytes: 4}
+	text, err := json.Marshal(p)
+	if want := `{"phase":"recalling","records":1,"of":2,"bytes":3,"ofBytes":4}`; err != nil || string(text) != want {
+		t.Errorf("got %s, %v; want %s", text, err, want)
+	}
+	var back ingest.Progress
+	if err := json.Unmarshal(text, &back); err != nil || back != p {
+		t.Errorf("read back: %+v, %v", back, err)
+	}
+	if err := json.Unmarshal([]byte(`{"phase":"resting"}`), &back); err == nil {
+		t.Error("a phase that there is not is read")
 	}
 }

@@ -371,7 +371,7 @@ func (v *View) lookAlikes(ctx context.Context, of []*Entity, leads [][]lead) ([]
 			for _, r := range candidate.Reasons {
 				candidate.Score += r.Weight
 			}
-			if candidate.Score = min(1, candidate.Score); candidate.Score > 0 {
+			if candidate.Score = min(1, rounded(candidate.Score)); candidate.Score > 0 {
 				candidates[i] = append(candidates[i], candidate)
 			}
 		}
@@ -384,10 +384,14 @@ func (v *View) lookAlikes(ctx context.Context, of []*Entity, leads [][]lead) ([]
 
 // note adds a reason that weighs something.
 func (c *LookAlike) note(r CandidateReason) {
-	if r.Weight != 0 {
+	if r.Weight = rounded(r.Weight); r.Weight != 0 {
 		c.Reasons = append(c.Reasons, &r)
 	}
 }
+
+// rounded returns a weight or score to four places, so that sums are what they look
+// like and a bound of 0.6 takes 0.45 and 0.15.
+func rounded(x float64) float64 { return math.Round(x*1e4) / 1e4 }
 
 // sharing returns for each entity the ids of those that share a name or an
 // identifier with it.

@@ -51,6 +51,9 @@ func candidatesOf(t *testing.T, g *kg.Graph, id kg.ID) []string {
 	}
 	lines := []string{}
 	for _, c := range found {
+		if shown := fmt.Sprint(c.Score); len(shown) > len("0.1234") {
+			t.Errorf("%s: a score of %s, which a sum of weights does not look like", c.ID, shown)
+		}
 		line := fmt.Sprintf("%s %.2f", c.ID, c.Score)
 		for _, r := range c.Reasons {
 			line += fmt.Sprintf(", %s %s %+.2f", r.Feature, r.Value, r.Weight)

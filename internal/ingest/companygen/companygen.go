@@ -12,7 +12,7 @@ import (
 // Format is the format as the import command knows it.
 var Format = ingest.Format{
 	Name: "companygen",
-	Help: "Synthetic company graphs of any size, as the program bench/companygen makes them.",
+	Help: "synthetic company graphs of any size, as the program bench/companygen makes them",
 	Read: Read,
 }
 

@@ -120,6 +120,9 @@ func TestTakenBackIsLeftOut(t *testing.T) {
 	if before != after || written.TakenBack != 1 {
 		t.Errorf("before:\n%safter:\n%s%+v", before, after, written)
 	}
+	if losses := (jsonl.Written{}).Losses(); len(losses) != 2 {
+		t.Errorf("of a graph of which nothing was taken back: %v", losses)
+	}
 	if losses := strings.Join(written.Losses(), "\n"); !strings.Contains(losses, "(1)") {
 		t.Errorf("losses:\n%s", losses)
 	}

@@ -16,7 +16,7 @@ import (
 // Format is the format as the import command knows it.
 var Format = ingest.Format{
 	Name: "jsonl",
-	Help: "Keiretsu's own lossless format, as the command export writes it: one JSON object a line.",
+	Help: "Keiretsu's own lossless format, as the command export writes it: one JSON object a line",
 	Read: Read,
 }
 

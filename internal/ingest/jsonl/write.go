@@ -21,11 +21,11 @@ type Written struct {
 
 // Losses says what the format leaves out, a sentence for each.
 func (w Written) Losses() []string {
-	return []string{
-		"when and by whom things were recorded, and earlier descriptions of sources: backups keep them",
-		fmt.Sprintf("claims that were taken back, with their reasons (%d): backups keep them", w.TakenBack),
-		"ids of relations that rest on several claims: they are worked out anew when the file is read, and may differ",
+	losses := []string{"when and by whom things were recorded, and earlier descriptions of sources: backups keep them"}
+	if w.TakenBack > 0 {
+		losses = append(losses, fmt.Sprintf("claims that were taken back, with their reasons (%d): backups keep them", w.TakenBack))
 	}
+	return append(losses, "ids of relations that rest on several claims: they are worked out anew when the file is read, and may differ")
 }
 
 // Write writes everything that the snapshot holds: sources, metrics, claims about

@@ -64,7 +64,7 @@ func Files(path, name string) ([]ingest.File, error) {
 	start = start[:n]
 	begins := func(magic []byte) bool { return strings.HasPrefix(string(start), string(magic)) }
 	if begins(zipMagic) || begins(emptyZip) {
-		return members(path, name, f, info.Size())
+		return (&archive{path: path, name: name, size: info.Size()}).files(f, maxMembers)
 	}
 	for kind, magic := range otherPacked {
 		if begins(magic) {
@@ -81,35 +81,55 @@ func Files(path, name string) ([]ingest.File, error) {
 	}}}, nil
 }
 
-// members returns the files of a zip archive.
-func members(path, name string, f *os.File, size int64) ([]ingest.File, error) {
-	at := ingest.Position{File: name}
-	archive, err := zip.NewReader(&listing{f, maxListing}, size)
+// archive is a zip archive: a file, or a part of one.
+type archive struct {
+	path, name   string
+	offset, size int64
+	inner        bool // in another archive
+}
+
+// files returns what is in the archive, at most as many files as there is room for.
+// An archive in it that is stored as it is gives its own files, so that several
+// archives can be sent as one.
+func (a *archive) files(f *os.File, room int) ([]ingest.File, error) {
+	at := ingest.Position{File: a.name}
+	list, err := a.read(&listing{f, maxListing})
 	if errors.Is(err, errListing) {
 		return nil, ingest.Brokenf(at, "the zip archive lists more than %d files", maxMembers)
 	}
 	if err != nil {
 		return nil, ingest.Brokenf(at, "the zip archive is damaged or cut off: its list of files cannot be read")
 	}
-	if len(archive.File) > maxMembers {
-		return nil, ingest.Brokenf(at, "the zip archive holds %d files, more than %d", len(archive.File), maxMembers)
+	if len(list.File) > room {
+		return nil, ingest.Brokenf(at, "the zip archive holds more than %d files", maxMembers)
 	}
 	var files []ingest.File
-	for n, m := range archive.File {
+	for n, m := range list.File {
 		base := m.Name[strings.LastIndexByte(m.Name, '/')+1:]
 		if base == "" || strings.HasPrefix(base, ".") || strings.HasPrefix(m.Name, "__MACOSX/") {
 			continue // folders, and what file managers leave behind
 		}
-		inside := name + "/" + m.Name
+		inside := a.name + "/" + m.Name
 		if m.Flags&1 != 0 {
 			return nil, ingest.Brokenf(ingest.Position{File: inside}, "it is encrypted; unpack it first")
 		}
+		if part := a.part(f, m); part != nil {
+			more, err := part.files(f, room-len(files))
+			if err != nil {
+				return nil, err
+			}
+			files = append(files, more...)
+			continue
+		}
 		files = append(files, ingest.File{Name: inside, Size: int64(m.CompressedSize64), Open: func(ctx context.Context) (io.ReadCloser, error) {
-			return openMember(ctx, path, inside, n)
+			return a.open(ctx, inside, n)
 		}})
 	}
-	if len(files) == 0 {
+	switch {
+	case len(files) == 0:
 		return nil, ingest.Brokenf(at, "the zip archive holds no file")
+	case len(files) > room:
+		return nil, ingest.Brokenf(at, "the zip archive holds more than %d files", maxMembers)
 	}
 	return files, nil
 }
@@ -129,24 +149,43 @@ func (l *listing) ReadAt(p []byte, offset int64) (int, error) {
 	return l.from.ReadAt(p, offset)
 }
 
-func openMember(ctx context.Context, path, name string, n int) (io.ReadCloser, error) {
-	f, err := os.Open(path)
+// read reads the list of files.
+func (a *archive) read(from io.ReaderAt) (*zip.Reader, error) {
+	return zip.NewReader(io.NewSectionReader(from, a.offset, a.size), a.size)
+}
+
+// part returns the archive that a member is, as it stands in the file; nil where it
+// is none.
+func (a *archive) part(f *os.File, m *zip.File) *archive {
+	if a.inner || m.Method != zip.Store {
+		return nil
+	}
+	start := make([]byte, len(zipMagic))
+	offset, err := m.DataOffset()
+	if err != nil {
+		return nil // reading the member says what is wrong with it
+	}
+	if _, err := f.ReadAt(start, a.offset+offset); err != nil || !bytes.Equal(start, zipMagic) && !bytes.Equal(start, emptyZip) {
+		return nil
+	}
+	return &archive{path: a.path, name: a.name + "/" + m.Name, offset: a.offset + offset, size: int64(m.UncompressedSize64), inner: true}
+}
+
+// open opens the n-th member, which places call by name.
+func (a *archive) open(ctx context.Context, name string, n int) (io.ReadCloser, error) {
+	f, err := os.Open(a.path)
 	if err != nil {
 		return nil, err
 	}
-	info, err := f.Stat()
-	if err != nil {
-		return nil, errors.Join(err, f.Close())
-	}
 	packed := &counter{at: f}
-	archive, err := zip.NewReader(packed, info.Size())
-	if err != nil || n >= len(archive.File) {
+	list, err := a.read(packed)
+	if err != nil || n >= len(list.File) {
 		return nil, errors.Join(fmt.Errorf("%s: the archive has changed meanwhile", name), f.Close())
 	}
 	packed.n = 0 // the list of files is none of its own bytes
-	m, err := archive.File[n].Open()
+	m, err := list.File[n].Open()
 	if errors.Is(err, zip.ErrAlgorithm) {
-		err = ingest.Brokenf(ingest.Position{File: name}, "it is packed by a method that is not understood (%d); pack it anew as plain zip", archive.File[n].Method)
+		err = ingest.Brokenf(ingest.Position{File: name}, "it is packed by a method that is not understood (%d); pack it anew as plain zip", list.File[n].Method)
 	}
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
@@ -159,11 +198,14 @@ func openMember(ctx context.Context, path, name string, n int) (io.ReadCloser, e
 func open(ctx context.Context, name string, packed *counter, from io.Reader, closers ...io.Closer) (io.ReadCloser, error) {
 	start := bufio.NewReaderSize(from, 1<<16)
 	r := &reader{ctx: ctx, name: name, packed: packed, from: start, close: closers}
-	magic, err := start.Peek(len(gzipMagic))
+	magic, err := start.Peek(len(zipMagic))
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, errors.Join(r.explain(err), r.Close())
 	}
-	if !bytes.Equal(magic, gzipMagic) {
+	if bytes.Equal(magic, zipMagic) {
+		return nil, errors.Join(ingest.Brokenf(ingest.Position{File: name}, "it is a zip archive in another; unpack that first"), r.Close())
+	}
+	if !bytes.HasPrefix(magic, gzipMagic) {
 		return r, nil
 	}
 	unpacked, err := gzip.NewReader(start)

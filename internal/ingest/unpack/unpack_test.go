@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -105,13 +106,17 @@ func TestFiles(t *testing.T) {
 		content string
 		want    map[string]string
 	}{
-		"plain":                  {text, map[string]string{"x": text}},
-		"empty":                  {"", map[string]string{"x": ""}},
-		"one byte":               {"a", map[string]string{"x": "a"}},
-		"gzip":                   {gzipped(t, text), map[string]string{"x": text}},
-		"gzip behind gzip":       {gzipped(t, text) + gzipped(t, text), map[string]string{"x": text + text}},
-		"what zip tools leave":   {zipped(t, member{"d/", "", zip.Store}, member{"d/a.csv", text, zip.Deflate}, member{"__MACOSX/d/a.csv", "?", zip.Store}, member{"d/.DS_Store", "?", zip.Store}), map[string]string{"x/d/a.csv": text}},
-		"zip of several":         {zipped(t, member{"b", text, zip.Deflate}, member{"a", "plain", zip.Store}), map[string]string{"x/b": text, "x/a": "plain"}},
+		"plain":                {text, map[string]string{"x": text}},
+		"empty":                {"", map[string]string{"x": ""}},
+		"one byte":             {"a", map[string]string{"x": "a"}},
+		"gzip":                 {gzipped(t, text), map[string]string{"x": text}},
+		"gzip behind gzip":     {gzipped(t, text) + gzipped(t, text), map[string]string{"x": text + text}},
+		"what zip tools leave": {zipped(t, member{"d/", "", zip.Store}, member{"d/a.csv", text, zip.Deflate}, member{"__MACOSX/d/a.csv", "?", zip.Store}, member{"d/.DS_Store", "?", zip.Store}), map[string]string{"x/d/a.csv": text}},
+		"zip of several":       {zipped(t, member{"b", text, zip.Deflate}, member{"a", "plain", zip.Store}), map[string]string{"x/b": text, "x/a": "plain"}},
+		"archives in an archive": {
+			zipped(t, member{"1/a.zip", zipped(t, member{"d/a", text, zip.Deflate}, member{"b", "plain", zip.Store}), zip.Store}, member{"2/c", text, zip.Store}),
+			map[string]string{"x/1/a.zip/d/a": text, "x/1/a.zip/b": "plain", "x/2/c": text},
+		},
 		"gzip in a zip of files": {zipped(t, member{"a.gz", gzipped(t, text), zip.Store}), map[string]string{"x/a.gz": text}},
 	}
 	for name, c := range cases {
@@ -134,6 +139,7 @@ func TestBrokenPackages(t *testing.T) {
 		encrypted[at] |= 1
 	}
 	changed := bytes.Replace([]byte(zipped(t, member{"a", text, zip.Store})), []byte("two"), []byte("TWO"), 1)
+	many := zipped(t, slices.Repeat([]member{{"a", "", zip.Store}}, 5_001)...)
 	cases := map[string]struct{ content, want string }{
 		"damaged zip":    {string(changed), "x/a: the packed data is damaged; fetch the file again"},
 		"cut gzip":       {packed[:len(packed)/2], "x: the packed data is cut off; fetch the file again"},
@@ -142,11 +148,15 @@ func TestBrokenPackages(t *testing.T) {
 		"no gzip at all": {"\x1f\x8b, they say, is gzip", "x: the packed data is damaged; fetch the file again"},
 		"a zip bomb":     {gzipped(t, strings.Repeat("\x00", 24<<20)), "x: it unpacks to more than 250 times its size, as no real file does; if you trust it, unpack it yourself"},
 		"cut zip":        {zipped(t, member{"a", long, zip.Deflate})[:60], "x: the zip archive is damaged or cut off: its list of files cannot be read"},
-		"many files":     {listed(10_001), "x: the zip archive holds 10001 files, more than 10000"},
+		"many files":     {listed(10_001), "x: the zip archive holds more than 10000 files"},
 		"a long list":    {listed(400_000), "x: the zip archive lists more than 10000 files"},
 		"empty zip":      {zipped(t), "x: the zip archive holds no file"},
 		"encrypted zip":  {string(encrypted), "x/a: it is encrypted; unpack it first"},
 		"bomb in a zip":  {zipped(t, member{"a", strings.Repeat("\x00", 24<<20), zip.Deflate}), "x/a: it unpacks to more than 250 times its size, as no real file does; if you trust it, unpack it yourself"},
+		"zip in a zip":   {zipped(t, member{"a.zip", zipped(t, member{"a", text, zip.Store}), zip.Deflate}), "x/a.zip: it is a zip archive in another; unpack that first"},
+		"a third zip":    {zipped(t, member{"a.zip", zipped(t, member{"b.zip", zipped(t, member{"c", text, zip.Store}), zip.Store}), zip.Store}), "x/a.zip/b.zip: it is a zip archive in another; unpack that first"},
+		"cut zip in one": {zipped(t, member{"a.zip", zipped(t, member{"a", long, zip.Deflate})[:60], zip.Store}), "x/a.zip: the zip archive is damaged or cut off: its list of files cannot be read"},
+		"many in parts":  {zipped(t, member{"a.zip", many, zip.Store}, member{"b.zip", many, zip.Store}), "x/b.zip: the zip archive holds more than 10000 files"},
 		"xz":             {"\xfd7zXZ\x00\x00\x04", "x: it is packed as xz, which is not understood; unpack it, or pack it as gzip or zip"},
 	}
 	for name, c := range cases {
