@@ -23,8 +23,9 @@ const (
 	// 250. Up to freeSize nobody counts.
 	maxRatio = 250
 	freeSize = 16 << 20
-	// maxMembers bounds the files of an archive, maxListing how much of it is read
-	// for their list, in bytes: the list takes several times that in memory.
+	// maxMembers bounds the files of an archive and of those in it, maxListing how
+	// much of it is read for their lists, in bytes: a list takes several times that
+	// in memory.
 	maxMembers = 10_000
 	maxListing = 16 << 20
 )
@@ -64,7 +65,7 @@ func Files(path, name string) ([]ingest.File, error) {
 	start = start[:n]
 	begins := func(magic []byte) bool { return strings.HasPrefix(string(start), string(magic)) }
 	if begins(zipMagic) || begins(emptyZip) {
-		return (&archive{path: path, name: name, size: info.Size()}).files(f, maxMembers)
+		return (&archive{path: path, name: name, size: info.Size()}).files(&listing{f, maxListing}, maxMembers)
 	}
 	for kind, magic := range otherPacked {
 		if begins(magic) {
@@ -91,11 +92,11 @@ type archive struct {
 // files returns what is in the archive, at most as many files as there is room for.
 // An archive in it that is stored as it is gives its own files, so that several
 // archives can be sent as one.
-func (a *archive) files(f *os.File, room int) ([]ingest.File, error) {
+func (a *archive) files(from *listing, room int) ([]ingest.File, error) {
 	at := ingest.Position{File: a.name}
-	list, err := a.read(&listing{f, maxListing})
+	list, err := a.read(from)
 	if errors.Is(err, errListing) {
-		return nil, ingest.Brokenf(at, "the zip archive lists more than %d files", maxMembers)
+		return nil, ingest.Brokenf(at, "the zip archive has too long a list of files; put fewer into one")
 	}
 	if err != nil {
 		return nil, ingest.Brokenf(at, "the zip archive is damaged or cut off: its list of files cannot be read")
@@ -113,8 +114,8 @@ func (a *archive) files(f *os.File, room int) ([]ingest.File, error) {
 		if m.Flags&1 != 0 {
 			return nil, ingest.Brokenf(ingest.Position{File: inside}, "it is encrypted; unpack it first")
 		}
-		if part := a.part(f, m); part != nil {
-			more, err := part.files(f, room-len(files))
+		if part := a.part(from, m); part != nil {
+			more, err := part.files(from, room-len(files))
 			if err != nil {
 				return nil, err
 			}
@@ -134,7 +135,7 @@ func (a *archive) files(f *os.File, room int) ([]ingest.File, error) {
 	return files, nil
 }
 
-// listing is an archive of which the list of files is read.
+// listing is a file of which lists of files are read.
 type listing struct {
 	from io.ReaderAt
 	left int
@@ -156,7 +157,7 @@ func (a *archive) read(from io.ReaderAt) (*zip.Reader, error) {
 
 // part returns the archive that a member is, as it stands in the file; nil where it
 // is none.
-func (a *archive) part(f *os.File, m *zip.File) *archive {
+func (a *archive) part(from *listing, m *zip.File) *archive {
 	if a.inner || m.Method != zip.Store {
 		return nil
 	}
@@ -165,7 +166,7 @@ func (a *archive) part(f *os.File, m *zip.File) *archive {
 	if err != nil {
 		return nil // reading the member says what is wrong with it
 	}
-	if _, err := f.ReadAt(start, a.offset+offset); err != nil || !bytes.Equal(start, zipMagic) && !bytes.Equal(start, emptyZip) {
+	if _, err := from.ReadAt(start, a.offset+offset); err != nil || !bytes.Equal(start, zipMagic) && !bytes.Equal(start, emptyZip) {
 		return nil
 	}
 	return &archive{path: a.path, name: a.name + "/" + m.Name, offset: a.offset + offset, size: int64(m.UncompressedSize64), inner: true}

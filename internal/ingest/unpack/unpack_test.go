@@ -149,14 +149,15 @@ func TestBrokenPackages(t *testing.T) {
 		"a zip bomb":     {gzipped(t, strings.Repeat("\x00", 24<<20)), "x: it unpacks to more than 250 times its size, as no real file does; if you trust it, unpack it yourself"},
 		"cut zip":        {zipped(t, member{"a", long, zip.Deflate})[:60], "x: the zip archive is damaged or cut off: its list of files cannot be read"},
 		"many files":     {listed(10_001), "x: the zip archive holds more than 10000 files"},
-		"a long list":    {listed(400_000), "x: the zip archive lists more than 10000 files"},
+		"a long list":    {listed(400_000), "x: the zip archive has too long a list of files; put fewer into one"},
+		"lists in a zip": {zipped(t, member{"a.zip", listed(400_000), zip.Store}), "x/a.zip: the zip archive has too long a list of files; put fewer into one"},
 		"empty zip":      {zipped(t), "x: the zip archive holds no file"},
 		"encrypted zip":  {string(encrypted), "x/a: it is encrypted; unpack it first"},
 		"bomb in a zip":  {zipped(t, member{"a", strings.Repeat("\x00", 24<<20), zip.Deflate}), "x/a: it unpacks to more than 250 times its size, as no real file does; if you trust it, unpack it yourself"},
 		"zip in a zip":   {zipped(t, member{"a.zip", zipped(t, member{"a", text, zip.Store}), zip.Deflate}), "x/a.zip: it is a zip archive in another; unpack that first"},
 		"a third zip":    {zipped(t, member{"a.zip", zipped(t, member{"b.zip", zipped(t, member{"c", text, zip.Store}), zip.Store}), zip.Store}), "x/a.zip/b.zip: it is a zip archive in another; unpack that first"},
 		"cut zip in one": {zipped(t, member{"a.zip", zipped(t, member{"a", long, zip.Deflate})[:60], zip.Store}), "x/a.zip: the zip archive is damaged or cut off: its list of files cannot be read"},
-		"many in parts":  {zipped(t, member{"a.zip", many, zip.Store}, member{"b.zip", many, zip.Store}), "x/b.zip: the zip archive holds more than 10000 files"},
+		"many in two":    {zipped(t, member{"a.zip", many, zip.Store}, member{"b.zip", many, zip.Store}), "x/b.zip: the zip archive holds more than 10000 files"},
 		"xz":             {"\xfd7zXZ\x00\x00\x04", "x: it is packed as xz, which is not understood; unpack it, or pack it as gzip or zip"},
 	}
 	for name, c := range cases {
