@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -287,6 +288,9 @@ func TestCheckFindsDamage(t *testing.T) {
 			closeStore(t, s)
 		} else if f != metaRows {
 			t.Errorf("%s: after the repair it does not open: %v", name, err)
+		}
+		if err := os.RemoveAll(dir); err != nil { // all of them would take gigabytes
+			t.Fatal(err)
 		}
 	}
 	all := copied()
