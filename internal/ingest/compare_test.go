@@ -277,7 +277,7 @@ func TestInterruptedIssue(t *testing.T) {
 			i.Resume = slices.Clone(steps)
 			i.Note = func(s ingest.Step) error { steps = append(steps, s); return nil }
 			if cuts < 30 {
-				i.Graph = &interrupted{parts.graph.Stream(), 1 + random.IntN(12)}
+				i.Graph = &kgtest.PowerCut{Stream: parts.graph.Stream(), Writes: 1 + random.IntN(12)}
 			}
 			got, err := i.Run(t.Context())
 			if err == nil {
@@ -286,7 +286,7 @@ func TestInterruptedIssue(t *testing.T) {
 				}
 				break
 			}
-			if !errors.Is(err, errPower) {
+			if !errors.Is(err, kgtest.ErrPower) {
 				t.Fatal(err)
 			}
 		}

@@ -590,26 +590,6 @@ func places(t ingest.Tally) []string {
 	return list
 }
 
-// interrupted is a graph whose power is cut before or after a write.
-type interrupted struct {
-	*kg.Stream
-	writes int
-}
-
-var errPower = errors.New("the power was cut")
-
-func (g *interrupted) Apply(ctx context.Context, w kg.Write) (kg.Applied, error) {
-	g.writes--
-	if g.writes == 0 {
-		return kg.Applied{}, errPower
-	}
-	applied, err := g.Stream.Apply(ctx, w)
-	if g.writes == 1 && err == nil {
-		err = errPower
-	}
-	return applied, err
-}
-
 // TestResume: an import that is interrupted ten times and goes on each time
 // leaves the same records and the same changes as one that is not.
 func TestResume(t *testing.T) {
@@ -632,7 +612,7 @@ func TestResume(t *testing.T) {
 		for {
 			i := &ingest.Import{
 				Format: plain, Files: files(texts...), By: "test", Resume: slices.Clone(steps),
-				Graph: &interrupted{parts.graph.Stream(), 1 + random.IntN(8)},
+				Graph: &kgtest.PowerCut{Stream: parts.graph.Stream(), Writes: 1 + random.IntN(8)},
 				Note:  func(s ingest.Step) error { steps = append(steps, s); return nil },
 			}
 			if cuts == 10 {
@@ -647,7 +627,7 @@ func TestResume(t *testing.T) {
 				}
 				break
 			}
-			if !errors.Is(err, errPower) {
+			if !errors.Is(err, kgtest.ErrPower) {
 				t.Fatal(err)
 			}
 			cuts++

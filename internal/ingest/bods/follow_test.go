@@ -1,7 +1,6 @@
 package bods_test
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -214,30 +213,8 @@ var recordedOn = regexp.MustCompile(` on \d[0-9TZ:-]*[0-9Z]`)
 // undated are claims without the moments under which they were recorded.
 func undated(claims string) string { return recordedOn.ReplaceAllString(claims, "") }
 
-// cut is a graph that takes a few claims at a time, and whose power is cut at a write.
-type cut struct {
-	ingest.Stream
-	writes int
-}
-
-const never = -1
-
-var errPower = errors.New("the power was cut")
-
-func (g *cut) Apply(ctx context.Context, w kg.Write) (kg.Applied, error) {
-	if len(w.Claims) > 3 {
-		return kg.Applied{}, kg.ErrTooLarge
-	}
-	g.writes--
-	if g.writes == 0 {
-		return kg.Applied{}, errPower
-	}
-	applied, err := g.Stream.Apply(ctx, w)
-	if g.writes == 1 && err == nil {
-		err = errPower
-	}
-	return applied, err
-}
+// never is the write of a cut that does not come.
+const never = 0
 
 // TestInterruptedFiles: a file that goes on from another, interrupted wherever it may
 // be, says the same when it is resumed, to the number of each change; and the same
@@ -260,7 +237,7 @@ func TestInterruptedFiles(t *testing.T) {
 				importing := func(g *kg.Graph, writes int) *ingest.Import {
 					i := issue(g, second)
 					i.Recorded = recorded
-					i.Graph = &cut{g.Stream(), writes}
+					i.Graph = &kgtest.PowerCut{Stream: g.Stream(), Writes: writes, Most: 3}
 					return i
 				}
 				g, whole := begun()
@@ -273,7 +250,7 @@ func TestInterruptedFiles(t *testing.T) {
 					i.Note = func(s ingest.Step) error { steps = append(steps, s); return nil }
 					if _, err := i.Run(t.Context()); err == nil {
 						break
-					} else if !errors.Is(err, errPower) {
+					} else if !errors.Is(err, kgtest.ErrPower) {
 						t.Fatal(err)
 					}
 					i = importing(g, never)
@@ -284,7 +261,7 @@ func TestInterruptedFiles(t *testing.T) {
 					}
 					g, store = begun()
 					i = importing(g, writes)
-					if _, err := i.Run(t.Context()); !errors.Is(err, errPower) {
+					if _, err := i.Run(t.Context()); !errors.Is(err, kgtest.ErrPower) {
 						t.Fatal(err)
 					}
 					run(t, importing(g, never))
